@@ -1,0 +1,88 @@
+// What is done to sockets that exist: their names, the filter that ends accepting without resets,
+// the options of every connection.
+#include "penstock/net/socket.h"
+
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <limits>
+
+namespace penstock {
+namespace {
+
+// Offset and bits of the TCP header's flags (RFC 9293, section 3.1). The kernel runs a TCP socket's
+// filter with the packet at its TCP header (net/ipv4/tcp_ipv4.c, tcp_filter), for IPv4 and IPv6
+// alike.
+constexpr std::uint32_t tcp_flags_offset = 13;
+constexpr std::uint32_t tcp_syn = 0x02;
+constexpr std::uint32_t tcp_ack = 0x10;
+constexpr std::uint32_t pass_whole = 0xffffffff;
+
+void set_option(int fd, int level, int option, std::int64_t value) noexcept {
+  const auto number =
+      static_cast<int>(std::clamp<std::int64_t>(value, 1, std::numeric_limits<int>::max()));
+  ::setsockopt(fd, level, option, &number, sizeof number);
+}
+
+}  // namespace
+
+Result<Endpoint> local_endpoint(int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  if (::getsockname(fd, address, &length) != 0) {
+    return fail_errno("cannot read the address of a listening socket", errno);
+  }
+  return Endpoint::from(address, length);
+}
+
+Result<void> drop_new_connections(int listener_fd) {
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  if (::getsockopt(listener_fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) {
+    return fail_errno("cannot read the address family of a listening socket", errno);
+  }
+  if (domain != AF_INET && domain != AF_INET6) return {};
+
+  // Connections accepted from now on inherit the filter; it does not touch them, for none of their
+  // segments has SYN alone.
+  std::array<sock_filter, 5> program{{
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, tcp_flags_offset},
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, tcp_syn | tcp_ack},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, tcp_syn},
+      {BPF_RET | BPF_K, 0, 0, 0},
+      {BPF_RET | BPF_K, 0, 0, pass_whole},
+  }};
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  if (::setsockopt(listener_fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0) {
+    return fail_errno("cannot attach the filter that drops new connections to a listening socket",
+                      errno);
+  }
+  return {};
+}
+
+void configure_connection(int fd, int family, const ConnectionOptions& options) noexcept {
+  if (family != AF_INET && family != AF_INET6) return;
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options.keepalive > Duration::zero()) {
+    constexpr std::int64_t probes = 6;
+    constexpr std::int64_t longest_s = 32767;  // tcp(7) takes no more; larger values are refused
+    const std::int64_t idle_s = std::chrono::ceil<std::chrono::seconds>(options.keepalive).count();
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, std::min(idle_s, longest_s));
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::min(idle_s / probes, longest_s));
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  }
+  if (options.user_timeout > Duration::zero()) {
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+               std::chrono::ceil<std::chrono::milliseconds>(options.user_timeout).count());
+  }
+}
+
+}  // namespace penstock
