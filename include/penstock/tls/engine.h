@@ -1,0 +1,89 @@
+// Engine: one TLS connection as bytes in, bytes out. It owns no socket: every call gets a Window on
+// ciphertext that came from the socket and on room for ciphertext that goes there, and moves both
+// ends forward. Used by one shard; OpenSSL's error queue is cleared before each call, so
+// connections do not see each other's errors.
+//
+// Ciphertext that does not fit into `output` (the rest of a handshake's flight, an alert) is held
+// back and comes out first in the next call, whichever it is; until it is out, calls return
+// want_output.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "penstock/base/result.h"
+#include "penstock/tls/context.h"
+
+namespace penstock::tls {
+
+/// Ciphertext on both sides of an engine. Calls consume from the front of `input` and fill the
+/// front of `output`. The engine keeps no view of either after a call.
+struct Window {
+  std::span<const std::byte> input;
+  bool input_ended = false;  ///< the peer's FIN follows `input`
+  std::span<std::byte> output;
+};
+
+enum class Status : std::uint8_t {
+  ok,  ///< done: handshake complete, plaintext filled, plaintext taken, close_notify written
+  want_input,   ///< nothing more happens without more ciphertext
+  want_output,  ///< `output` is too small: send it and call again (the same call, the rest of its
+                ///< bytes)
+  closed,       ///< close_notify came: the peer's direction has ended properly; ours goes on
+  truncated,    ///< the input ended without close_notify; final
+  failed,  ///< protocol violation, bad record or the peer's alert; an alert may be in `output`;
+           ///< final
+};
+
+struct Outcome {
+  Status status = Status::ok;
+  std::size_t bytes = 0;  ///< plaintext bytes moved; may be > 0 with any status
+};
+
+class Engine {
+ public:
+  /// Ciphertext bytes that a record adds at most to its plaintext: 29 with the AEADs of TLS 1.2, 22
+  /// in TLS 1.3 (RFC 5246, 6.2.3; RFC 8446, 5.2), rounded up with room for suites to come.
+  static constexpr std::size_t record_overhead = 96;
+  static constexpr std::size_t record_size = 16384;  ///< plaintext of one record at most
+
+  /// Error: out of memory. `context` must outlive the engine.
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> create_server(Context& context);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  /// Goes on with the handshake: ok once it is complete and all of its bytes are in `output`. What
+  /// follows the handshake in `input` is left there for read().
+  [[nodiscard]] Status handshake(Window& window) noexcept;
+  /// The handshake is complete; its last bytes may still be held.
+  [[nodiscard]] bool handshake_done() const noexcept;
+  /// Decrypts into `plaintext` until it is full (ok) or the input is used up (want_input). May
+  /// produce output (KeyUpdate answers, alerts); works with an empty `output` as long as it does
+  /// not.
+  [[nodiscard]] Outcome read(Window& window, std::span<std::byte> plaintext) noexcept;
+  /// Encrypts `plaintext` in whole records while they fit into `output`. Takes only what is
+  /// entirely in `output`; needs room for more than record_overhead bytes to take any. Does not
+  /// touch `input`; fails with want_input in the rare case that the peer is in the middle of a
+  /// handshake message that read() has to finish first. Not after close_notify().
+  [[nodiscard]] Outcome write(Window& window, std::span<const std::byte> plaintext) noexcept;
+  /// Writes close_notify. ok: it is in `output`; want_output: call again. read() still works
+  /// afterwards. Only after a done handshake. After `failed` or `truncated` it says so again and
+  /// writes nothing: a broken connection must not look properly ended.
+  [[nodiscard]] Status close_notify(Window& window) noexcept;
+  /// Decrypted bytes are held inside: read() will yield plaintext without new input.
+  [[nodiscard]] bool has_pending() const noexcept;
+  /// Why the engine failed or was truncated, for a log record, for example "tlsv1 alert unknown
+  /// ca"; empty while it did not.
+  [[nodiscard]] const std::string& failure() const noexcept;
+
+ private:
+  struct Parts;
+  explicit Engine(std::unique_ptr<Parts> parts) noexcept;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace penstock::tls

@@ -1,0 +1,20 @@
+// What a Context holds. Private to the tls module: Engine takes the SSL_CTX of new connections from
+// here.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "name_table.h"
+#include "penstock/tls/context.h"
+
+namespace penstock::tls {
+
+struct Context::Parts {
+  std::vector<SslContextPtr>
+      servers;  ///< one an identity, in their order; the first is the default
+  NameTable names;
+  std::string alpn;  ///< the protocols as the extension has them: each after one byte of length
+};
+
+}  // namespace penstock::tls
