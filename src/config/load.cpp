@@ -1,0 +1,122 @@
+// From a file's name to a Config or to all its errors. The only place where toml++ parses, and
+// where its exceptions end.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+
+#include "drafts.h"
+#include "penstock/base/unique_fd.h"
+#include "text.h"
+
+namespace penstock::config {
+namespace {
+
+using RootKey = Key<Draft>;
+constexpr std::array keys = {
+    RootKey{"listeners", read_listeners,
+            "at least one is needed, such as [listeners.web] with bind = [\"0.0.0.0:8080\"] and "
+            "pool = \"app\""},
+    RootKey{"pools", read_pools,
+            "at least one is needed, such as [pools.app] with backends = [\"10.0.0.11:9000\"]"},
+    RootKey{"process", read_process},
+    RootKey{"admin", read_admin},
+    RootKey{"log", read_log},
+};
+
+Result<std::string> read_file(const std::string& path) {
+  constexpr std::size_t most = std::size_t{16}
+                               << 20;  // far above any real one; a device would never end
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno("cannot open the configuration", errno);
+  std::string text;
+  std::array<char, 16384> chunk;
+  while (text.size() <= most) {
+    const auto count = ::read(fd.get(), chunk.data(), chunk.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("cannot read the configuration", errno);
+    if (count == 0) return text;
+    text.append(chunk.data(), static_cast<std::size_t>(count));
+  }
+  return fail("cannot read the configuration: it is larger than 16 MiB");
+}
+
+/// toml++ says what it expected; an operator is helped more by what is usually wrong then.
+std::string syntax_error(std::string_view description) {
+  constexpr std::string_view prefix = "Error while parsing ";
+  if (description.starts_with(prefix)) description.remove_prefix(prefix.size());
+  std::string message = fmt::format("not valid TOML: {}", description);
+  std::erase_if(message, [](char c) { return c == '\n' || c == '\r'; });
+  if (message.find("leading zero") != std::string::npos)
+    return message + " (write octal permissions as \"0660\")";
+  constexpr std::array<std::string_view, 6> scalars = {"integer", "floating-point", "time",
+                                                       "date",    "value",          "boolean"};
+  const std::string_view what = description.substr(0, description.find(':'));
+  const bool is_scalar =
+      std::ranges::any_of(scalars, [&](std::string_view kind) { return what.ends_with(kind); });
+  return is_scalar ? message + " (text, durations and addresses need quotes: \"10s\")" : message;
+}
+
+std::unexpected<Diagnostics> failed(Source& source) {
+  return std::unexpected(source.take_errors());
+}
+
+}  // namespace
+
+std::vector<KeyInfo> root_keys() { return infos(keys); }
+
+std::vector<Entry> read_named(const Value& value, std::string_view what) {
+  const toml::table* table = value.table(fmt::format("tables with names: [{}.NAME]", value.path()));
+  if (table == nullptr) return {};
+  if (table->empty())
+    value.error(fmt::format("is empty: at least one {} is needed, [{}.NAME]", what, value.path()));
+  auto entries = entries_of(*table, value);
+  for (const Entry& entry : entries) {
+    if (is_name(entry.name) && entry.name.size() <= longest_name) continue;
+    value.source().error(
+        entry.place,
+        fmt::format("the name of a {} must be 1 to {} letters, digits, \"_\", \"-\" or "
+                    "\".\", not {}",
+                    what, longest_name, quote(entry.name)));
+  }
+  return entries;
+}
+
+std::size_t Config::backend_count() const noexcept {
+  std::size_t count = 0;
+  for (const Pool& pool : pools) count += pool.backends.size();
+  return count;
+}
+
+std::string Diagnostic::text() const {
+  return fmt::format("{}:{}:{}: {}", file, line, column, message);
+}
+
+std::expected<Config, Diagnostics> parse(std::string_view text, const std::string& path) {
+  Source source(path);
+  try {
+    const toml::table root = toml::parse(text, path);
+    Draft draft;
+    read_table(Value(root, "", source), keys, draft, "a table");
+    Config config = assemble(std::move(draft), source);
+    if (!source.failed()) return config;
+  } catch (const toml::parse_error& error) {
+    source.error({error.source().begin.line, error.source().begin.column},
+                 syntax_error(error.description()));
+  }
+  return failed(source);
+}
+
+std::expected<Config, Diagnostics> load(const std::string& path) {
+  const auto text = read_file(path);
+  if (text) return parse(*text, path);
+  Source source(path);
+  source.error({}, text.error().message);
+  return failed(source);
+}
+
+}  // namespace penstock::config

@@ -1,0 +1,52 @@
+// Quoting for messages and the character classes of names. ASCII only, whatever the locale.
+#include "text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace penstock::config {
+namespace {
+
+constexpr std::string_view bare =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+}  // namespace
+
+std::string quote(std::string_view text) {
+  constexpr std::size_t longest = 80;
+  std::size_t shown = std::min(text.size(), longest);
+  // Not in the middle of a UTF-8 sequence.
+  while (shown < text.size() && shown > 0 &&
+         (static_cast<unsigned char>(text[shown]) & 0xC0) == 0x80)
+    --shown;
+  std::string result = "\"";
+  for (const char c : text.substr(0, shown)) {
+    const auto code = static_cast<unsigned char>(c);
+    if (code < 0x20 || code == 0x7F) {
+      result += fmt::format("\\x{:02x}", code);
+    } else {
+      if (c == '"' || c == '\\') result += '\\';
+      result += c;
+    }
+  }
+  if (shown < text.size()) result += "…";
+  return result + '"';
+}
+
+std::string join_key(std::string_view table, std::string_view name) {
+  const bool plain = !name.empty() && name.find_first_not_of(bare) == std::string_view::npos;
+  const std::string written = plain ? std::string(name) : quote(name);
+  return table.empty() ? written : fmt::format("{}.{}", table, written);
+}
+
+bool is_visible(std::string_view text) noexcept {
+  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+bool is_name(std::string_view text) noexcept {
+  return !text.empty() &&
+         std::ranges::all_of(text, [](char c) { return c == '.' || bare.find(c) != bare.npos; });
+}
+
+}  // namespace penstock::config

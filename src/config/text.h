@@ -1,0 +1,20 @@
+// Small questions about text that several readers of configuration values ask.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace penstock::config {
+
+/// The text in double quotes for a message: control characters escaped, cut when long.
+[[nodiscard]] std::string quote(std::string_view text);
+
+/// "table.name", the name in quotes where TOML would need them.
+[[nodiscard]] std::string join_key(std::string_view table, std::string_view name);
+
+/// Printable ASCII without spaces only.
+[[nodiscard]] bool is_visible(std::string_view text) noexcept;
+/// Letters, digits, '_', '-' and '.' only, and at least one.
+[[nodiscard]] bool is_name(std::string_view text) noexcept;
+
+}  // namespace penstock::config
