@@ -1,0 +1,52 @@
+// Routing: everything a shard needs to know to serve connections, as one immutable snapshot:
+// listeners, pools, hash tables, backends, and TLS contexts of the shard's own. The supervisor
+// builds one per shard from the configuration and destroys it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "penstock/balance/maglev.h"
+#include "penstock/base/ids.h"
+#include "penstock/config/config.h"
+#include "penstock/net/endpoint.h"
+#include "penstock/net/socket.h"
+#include "penstock/time/instant.h"
+#include "penstock/tls/context.h"
+
+namespace penstock::relay {
+
+/// The hash tables of all pools, by PoolId. Built once, shared by the routings of all shards, never
+/// written again.
+using Tables = std::vector<std::shared_ptr<const balance::Maglev>>;
+
+[[nodiscard]] Tables build_tables(const config::Config& config);
+
+struct Routing {
+  struct Listener {
+    PoolId pool;
+    std::unique_ptr<tls::Context> tls;  ///< null: plain
+    Duration handshake_timeout{};       ///< zero: none
+    Duration idle_timeout{};            ///< zero: none
+    ConnectionOptions
+        connection;  ///< for the backend's leg; the client's leg inherits the listener's
+  };
+  struct Pool {
+    balance::HashKey hash_key{};
+    Duration connect_timeout{};  ///< zero: the kernel's
+    int connect_tries = 3;
+    std::shared_ptr<const balance::Maglev> table;
+  };
+
+  std::vector<Listener> listeners;  ///< by ListenerId
+  std::vector<Pool> pools;          ///< by PoolId
+  std::vector<Endpoint> backends;   ///< by BackendId
+  std::uint64_t hash_seed = 0;
+
+  /// Error: OpenSSL refuses the listener's settings.
+  [[nodiscard]] static Result<std::unique_ptr<const Routing>> build(const config::Config& config,
+                                                                    const Tables& tables);
+};
+
+}  // namespace penstock::relay

@@ -1,0 +1,180 @@
+// Accepting, pausing, parking and draining. Accepting is off while the timer runs or there is no
+// room; resume() is the only place that turns it on again.
+#include "acceptor.h"
+
+#include <cerrno>
+
+namespace penstock::relay {
+namespace {
+
+constexpr Duration room_pause = 20ms;  ///< between looks whether another shard has made room
+constexpr Duration descriptor_pause =
+    100ms;  ///< after EMFILE and the like: no spin, quick enough for a person
+constexpr std::size_t parked_limit =
+    4096;  ///< what a multishot accept may bring before its cancel takes effect
+
+}  // namespace
+
+Acceptor::Acceptor(Context& context, Slab<Session>& sessions,
+                   const std::vector<LentListener>& listeners, Options options)
+    : context_(context), sessions_(sessions), options_(options) {
+  for (const LentListener& lent : listeners) sockets_.push_back(std::make_unique<Socket>(lent));
+  timer_.owner = this;
+}
+
+void Acceptor::start() {
+  for (const auto& socket : sockets_) arm(*socket);
+}
+
+void Acceptor::arm(Socket& socket) noexcept {
+  if (socket.released || socket.accept_op.in_flight || socket.cancel_op.in_flight) return;
+  context_.ring.accept(socket.accept_op, socket.fd);
+}
+
+void Acceptor::on_completion(const io::Completion& completion) {
+  Socket& socket = *static_cast<Socket*>(completion.op.owner);
+  if (completion.op.kind == io::OpKind::accept) {
+    if (completion.result >= 0) {
+      accepted(socket, completion.result);
+    } else {
+      accept_failed(socket, completion.result);
+    }
+  }
+  if (socket.accept_op.in_flight || socket.cancel_op.in_flight) return;
+  if (stopping_) {
+    drain(socket);
+  } else if (!paused_) {
+    arm(socket);  // a one-shot accept, or a multishot that the kernel ended
+  }
+}
+
+void Acceptor::accepted(Socket& socket, int fd) {
+  if (abandoned_) return refuse(socket.id, fd, stats::CloseReason::shutdown);
+  if (!parked_.empty() || !admit(socket.id, fd)) park(socket.id, fd);
+  if (!room()) pause(room_pause);
+}
+
+void Acceptor::accept_failed(Socket&, int result) {
+  if (result == -ECANCELED) return;  // paused or stopping
+  context_.counters.accept_errors.add();
+  // The peer gave up while it was queued: nothing is wrong here. Anything else would fail again at
+  // once.
+  if (result != -ECONNABORTED && result != -EPROTO && result != -EINTR) pause(descriptor_pause);
+}
+
+bool Acceptor::room() const noexcept {
+  return options_.process_sessions.load(std::memory_order_relaxed) < options_.max_connections;
+}
+
+bool Acceptor::admit(ListenerId id, int fd) {
+  if (options_.process_sessions.fetch_add(1, std::memory_order_relaxed) >=
+      options_.max_connections) {
+    options_.process_sessions.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  Session* session = sessions_.acquire(context_, id, fd);
+  PENSTOCK_ASSERT(session != nullptr);  // the slab has room for max_connections
+  session->begin();
+  return true;
+}
+
+void Acceptor::park(ListenerId id, int fd) {
+  if (parked_.size() >= parked_limit) return refuse(id, fd, stats::CloseReason::overload);
+  parked_.push_back({id, fd});
+  context_.counters.parked.add();
+}
+
+/// Closes a connection that never became a session, and counts it as one that ended.
+void Acceptor::refuse(ListenerId id, int fd, stats::CloseReason reason) {
+  context_.kernel.close_with_reset(fd);
+  stats::ListenerCounters& counters = context_.counters.listener[id.value];
+  counters.accepted.add();
+  counters.closed[static_cast<std::size_t>(reason)].add();
+}
+
+void Acceptor::pause(Duration at_least) {
+  no_sooner_ = std::max(no_sooner_, context_.now + at_least);
+  context_.timers.schedule(timer_, no_sooner_);
+  if (paused_) return;
+  paused_ = true;
+  for (const auto& socket : sockets_) {
+    if (socket->accept_op.in_flight && !socket->cancel_op.in_flight) {
+      context_.ring.cancel_all(socket->cancel_op, socket->fd);
+    }
+  }
+}
+
+void Acceptor::resume() {
+  while (!parked_.empty() && room()) {
+    const Parked next = parked_.front();
+    if (!admit(next.id, next.fd)) break;
+    parked_.pop_front();
+    context_.counters.parked.subtract();
+  }
+  if (!paused_ && !stopping_) return;
+  if (!room()) {
+    if (!timer_.scheduled() && !released())
+      context_.timers.schedule(timer_, context_.now + room_pause);
+    return;
+  }
+  if (stopping_) {
+    for (const auto& socket : sockets_) drain(*socket);
+    return;
+  }
+  paused_ = false;
+  context_.timers.cancel(timer_);
+  for (const auto& socket : sockets_) arm(*socket);
+}
+
+void Acceptor::stop() {
+  if (stopping_) return;
+  pause(Duration::zero());
+  stopping_ = true;
+  for (const auto& socket : sockets_) drain(*socket);
+}
+
+void Acceptor::abandon() {
+  stop();
+  abandoned_ = true;
+  for (; !parked_.empty(); parked_.pop_front()) {
+    refuse(parked_.front().id, parked_.front().fd, stats::CloseReason::shutdown);
+    context_.counters.parked.subtract();
+  }
+  for (const auto& socket : sockets_) drain(*socket);
+}
+
+bool Acceptor::released() const noexcept {
+  if (!stopping_) return false;
+  for (const auto& socket : sockets_) {
+    if (!socket->released || socket->accept_op.in_flight || socket->cancel_op.in_flight)
+      return false;
+  }
+  return true;
+}
+
+/// Serves what is queued on a listener whose accept has been cancelled, as far as there is room,
+/// then lets go of it.
+void Acceptor::drain(Socket& socket) {
+  if (socket.released || socket.accept_op.in_flight || socket.cancel_op.in_flight) return;
+  while (!abandoned_ && room()) {
+    const int fd = context_.kernel.accept_now(socket.fd);
+    if (fd >= 0) {
+      accepted(socket, fd);
+    } else if (fd == -EAGAIN) {
+      socket.released = true;
+      return;
+    } else if (fd != -ECONNABORTED && fd != -EINTR && fd != -EPROTO) {
+      context_.counters.accept_errors.add();
+      context_.timers.schedule(timer_,
+                               context_.now + descriptor_pause);  // resume() comes back here
+      return;
+    }
+  }
+  if (abandoned_) {
+    socket.released = true;
+  } else {
+    context_.timers.schedule(timer_, context_.now + room_pause);
+  }
+}
+
+}  // namespace penstock::relay

@@ -1,0 +1,44 @@
+// Context: what the sessions of a shard work with. One per shard, borrowed by every session; only
+// the shard's thread sees it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "penstock/balance/liveness.h"
+#include "penstock/base/intrusive_list.h"
+#include "penstock/io/buffer_pool.h"
+#include "penstock/io/kernel.h"
+#include "penstock/io/ring.h"
+#include "penstock/relay/routing.h"
+#include "penstock/stats/counters.h"
+#include "penstock/stats/session_record.h"
+#include "penstock/time/timer_wheel.h"
+
+namespace penstock::relay {
+
+/// What an Op's owner is.
+enum class Role : std::uint8_t { loop, acceptor, session };
+
+class Session;
+struct OfListener;  ///< tags of the lists that a session is on
+struct OfBackend;
+struct Ended;
+
+struct Context {
+  io::Kernel& kernel;
+  io::Ring& ring;
+  io::BufferPool& buffers;
+  TimerWheel& timers;
+  const Routing& routing;
+  stats::ShardCounters& counters;
+  stats::RecordRing* records;  ///< null: nobody wants them
+  balance::Liveness liveness;
+  Instant now{};                       ///< of this turn
+  std::uint64_t nameless_clients = 0;  ///< numbers the clients of unix sockets
+  std::vector<IntrusiveList<Session, OfListener>> by_listener;  ///< every session, by ListenerId
+  std::vector<IntrusiveList<Session, OfBackend>> by_backend;  ///< the connected ones, by BackendId
+  IntrusiveList<Session, Ended> ended;                        ///< to be released by the shard
+};
+
+}  // namespace penstock::relay

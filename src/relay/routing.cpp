@@ -1,0 +1,50 @@
+// From a configuration to the snapshot that a shard serves by.
+#include "penstock/relay/routing.h"
+
+namespace penstock::relay {
+
+Tables build_tables(const config::Config& config) {
+  Tables tables;
+  for (const config::Pool& pool : config.pools) {
+    std::vector<balance::Member> members;
+    for (const config::Backend& backend : pool.backends) {
+      members.push_back({.name = backend.name, .weight = backend.weight, .id = backend.id});
+    }
+    tables.push_back(std::make_shared<const balance::Maglev>(members, pool.table_size,
+                                                             config.process.hash_seed));
+  }
+  return tables;
+}
+
+Result<std::unique_ptr<const Routing>> Routing::build(const config::Config& config,
+                                                      const Tables& tables) {
+  auto routing = std::make_unique<Routing>();
+  routing->hash_seed = config.process.hash_seed;
+  for (const config::Listener& from : config.listeners) {
+    Listener listener{
+        .pool = from.pool,
+        .tls = nullptr,
+        .handshake_timeout = from.handshake_timeout,
+        .idle_timeout = from.idle_timeout,
+        .connection = {.keepalive = from.keepalive, .user_timeout = from.user_timeout}};
+    if (from.tls) {
+      auto context = tls::Context::create_server(*from.tls);
+      if (!context) return fail("listener " + from.name + ": " + context.error().message);
+      listener.tls = std::move(*context);
+    }
+    routing->listeners.push_back(std::move(listener));
+  }
+  routing->backends.resize(config.backend_count());
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const config::Pool& from = config.pools[i];
+    routing->pools.push_back({.hash_key = from.hash_key,
+                              .connect_timeout = from.connect_timeout,
+                              .connect_tries = from.connect_tries,
+                              .table = tables[i]});
+    for (const config::Backend& backend : from.backends)
+      routing->backends[backend.id.value] = backend.address;
+  }
+  return std::unique_ptr<const Routing>(std::move(routing));
+}
+
+}  // namespace penstock::relay

@@ -1,0 +1,223 @@
+// A session while it lives: the preface (TLS handshake) and the relay. Dialling is in
+// session_dial.cpp, the end in session_close.cpp.
+#include "session.h"
+
+namespace penstock::relay {
+namespace {
+
+/// How long a broken session may go without moving a byte of what it still has to deliver.
+constexpr Duration delivery_patience = 5s;
+
+constexpr auto session_role = static_cast<std::uint8_t>(Role::session);
+
+stats::CloseReason reset_by(Side side) noexcept {
+  return side == Side::front ? stats::CloseReason::client_reset : stats::CloseReason::backend_reset;
+}
+stats::CloseReason timed_out_by(Side side) noexcept {
+  return side == Side::front ? stats::CloseReason::client_timeout
+                             : stats::CloseReason::backend_timeout;
+}
+
+}  // namespace
+
+Session::Session(Context& context, ListenerId listener, int client_fd)
+    : context_(context),
+      front_(this, Side::front, session_role),
+      back_(this, Side::back, session_role),
+      listener_(listener) {
+  timer_.owner = this;
+  front_.fd = client_fd;
+}
+
+void Session::begin() {
+  client_ = context_.kernel.peer_of(front_.fd);
+  began_ = last_activity_ = context_.now;
+  stats::ListenerCounters& counters = context_.counters.listener[listener_.value];
+  counters.accepted.add();
+  counters.active.add();
+  context_.by_listener[listener_.value].push_back(*this);
+  key_ =
+      balance::key_of(client_, pool().hash_key, client_.is_ip() ? 0 : context_.nameless_clients++,
+                      context_.routing.hash_seed);
+  if (!listener().tls) return dial();
+  auto engine = tls::Engine::create_server(*listener().tls);
+  if (!engine) return close(CloseReason::internal_error, Ending::abort);
+  front_.engine = std::move(*engine);
+  // One absolute deadline: progress does not move it.
+  if (listener().handshake_timeout > Duration::zero())
+    wake_at(began_ + listener().handshake_timeout);
+  pump_preface();
+}
+
+void Session::on_completion(const io::Completion& completion) {
+  PENSTOCK_ASSERT(phase_ != Phase::ended);
+  last_activity_ = context_.now;
+  if (phase_ == Phase::closing) {
+    on_closing_completion(completion);
+  } else {
+    const Side side = completion.op.side;
+    switch (completion.op.kind) {
+      case io::OpKind::receive:
+        on_received(side, completion);
+        break;
+      case io::OpKind::send:
+        on_sent(side, completion);
+        break;
+      case io::OpKind::connect:
+        connect_result_ = completion.result;
+        on_dialed();
+        break;
+      case io::OpKind::cancel:
+        on_dialed();
+        break;  // before closing only a connect is cancelled
+      case io::OpKind::accept:
+      case io::OpKind::wake:
+        PENSTOCK_ASSERT(!"not an op of a session");
+    }
+  }
+  if constexpr (penstock_checks) check_invariants();
+}
+
+void Session::on_timer() {
+  switch (phase_) {
+    case Phase::preface:
+      return close(CloseReason::handshake_timeout, Ending::abort);
+    case Phase::dialing:
+      connect_cancelled_ = true;
+      if (!back_.cancel_op.in_flight) context_.ring.cancel_all(back_.cancel_op, back_.fd);
+      return;
+    case Phase::relaying:
+      return on_quiet();
+    case Phase::closing:
+      return settle();
+    case Phase::ended:
+      PENSTOCK_ASSERT(!"an ended session has no timer");
+  }
+}
+
+void Session::cut(CloseReason reason) { close(reason, Ending::abort); }
+
+void Session::pump_preface() {
+  const Leg::Handshake state = front_.handshake(context_.buffers);
+  front_.arm_send(context_.ring);
+  switch (state) {
+    case Leg::Handshake::done:
+      return dial();
+    case Leg::Handshake::needs_output:
+      return;
+    case Leg::Handshake::needs_input:
+      if (!front_.receive_op.in_flight) front_.arm_receive(context_.buffers, context_.ring);
+      return;
+    case Leg::Handshake::gone:
+      return close(CloseReason::client_gone, Ending::abort);
+    case Leg::Handshake::failed:
+      return close(CloseReason::handshake_failed, Ending::flush);
+  }
+}
+
+void Session::on_received(Side from, const io::Completion& completion) {
+  const Leg::Received what = leg(from).received(completion, context_.buffers);
+  if (completion.result > 0) context_.counters.receives.add();
+  if (what == Leg::Received::no_buffer) context_.counters.buffer_shortages.add();
+  if (phase_ == Phase::preface) return pump_preface();
+  PENSTOCK_ASSERT(phase_ == Phase::relaying);  // nothing is received while dialing
+  if (what == Leg::Received::reset) return fail(from, reset_by(from));
+  if (what == Leg::Received::timed_out) return fail(from, timed_out_by(from));
+  pump(from);
+}
+
+void Session::on_sent(Side to, const io::Completion& completion) {
+  Leg& sink = leg(to);
+  if (!sink.sent(completion.result)) {
+    if (phase_ != Phase::relaying) return close(CloseReason::client_gone, Ending::abort);
+    return fail(to, io::fate_of(completion.result) == io::Fate::timed_out ? timed_out_by(to)
+                                                                          : reset_by(to));
+  }
+  if (phase_ == Phase::preface) return pump_preface();
+  if (phase_ == Phase::dialing) return sink.arm_send(context_.ring);
+  pump(other(to));
+  // On a TLS leg decoding may have waited for room in what was just sent.
+  if (phase_ == Phase::relaying && sink.engine) pump(to);
+}
+
+/// Does whatever the direction from `from` can do next.
+void Session::pump(Side from) {
+  Leg& source = leg(from);
+  Leg& sink = leg(other(from));
+  if (phase_ != Phase::relaying) return;
+  const Leg::Stream stream = source.decode(pipe(from), context_.buffers);
+  if (sink.broken) {  // nobody takes these bytes any more
+    pipe(from).clear();
+    source.incoming.clear();
+    return end_direction(from);
+  }
+  bytes_[index(from)] += sink.encode(pipe(from), context_.buffers);
+  if (sink.broken) return fail(other(from), CloseReason::tls_error);
+  source.arm_send(context_.ring);
+  sink.arm_send(context_.ring);
+  if (stream == Leg::Stream::truncated) return fail(from, CloseReason::client_truncated);
+  if (stream == Leg::Stream::undecodable) return fail(from, CloseReason::tls_error);
+  if (!pipe(from).empty() || !sink.flushed()) return;  // reads wait while the sink is blocked
+  if (!source.needs_input()) return;  // the engine waits for room in what this leg sends
+  if (source.stream_ended || source.input_ended) return end_direction(from);
+  if (!source.receive_op.in_flight) source.arm_receive(context_.buffers, context_.ring);
+}
+
+/// Everything that came from `from` has been handed on (or has nowhere to go): passes its end on.
+void Session::end_direction(Side from) {
+  Leg& source = leg(from);
+  Leg& sink = leg(other(from));
+  if (source.broken) {
+    if (sink.broken) return close(*failure_, Ending::abort);
+    if (source.input_ended) return close(*failure_, Ending::deliver);
+    if (!source.receive_op.in_flight)
+      source.arm_receive(context_.buffers, context_.ring);  // read a reset socket to its end
+    return;
+  }
+  if (sink.broken || sink.fin_sent) return;
+  if (const int result = sink.finish(context_.kernel, context_.buffers); result < 0) {
+    sink.dead = sink.broken = true;
+    return fail(other(from), reset_by(other(from)));
+  }
+  sink.arm_send(context_.ring);
+  if (front_.fin_sent && back_.fin_sent) close(CloseReason::finished, Ending::clean);
+}
+
+/// The leg of `side` broke. What was received from it is still delivered; what was meant for it is
+/// dropped.
+void Session::fail(Side side, CloseReason reason) {
+  Leg& lost = leg(side);
+  PENSTOCK_ASSERT(lost.broken);
+  // Both streams have been handed on; only our own end of stream did not reach a peer that is
+  // through.
+  if ((lost.notify_sent || lost.fin_sent) && leg(other(side)).fin_sent && !failure_) {
+    return close(CloseReason::finished, Ending::clean);
+  }
+  if (!failure_) {
+    failure_ = reason;
+    wake_at(context_.now + delivery_patience);
+  }
+  pump(other(side));
+  pump(side);
+}
+
+/// The timer of the relaying phase. It is moved only when it fires, not at every byte.
+void Session::on_quiet() {
+  const Duration limit = failure_ ? delivery_patience : listener().idle_timeout;
+  if (last_activity_ + limit > context_.now) return wake_at(last_activity_ + limit);
+  close(failure_.value_or(CloseReason::idle_timeout), Ending::abort);
+}
+
+void Session::check_invariants() const {
+  for (const Leg* leg : {&front_, &back_}) {
+    PENSTOCK_ASSERT(!leg->receive_op.in_flight || (leg->fd >= 0 && leg->incoming.empty()));
+    PENSTOCK_ASSERT(!leg->busy() || leg->fd >= 0);
+    PENSTOCK_ASSERT(!leg->dead || leg->broken);
+    PENSTOCK_ASSERT(!leg->fin_sent || leg->flushed());
+  }
+  PENSTOCK_ASSERT(failure_.has_value() == (front_.broken || back_.broken) ||
+                  phase_ != Phase::relaying);
+  PENSTOCK_ASSERT((phase_ != Phase::preface && phase_ != Phase::ended) || back_.fd < 0);
+}
+
+}  // namespace penstock::relay

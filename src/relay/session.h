@@ -1,0 +1,118 @@
+// Session: the life of one connection, as an explicit state machine:
+//
+//   begin ─▶ preface ─▶ dialing ─▶ relaying ─▶ closing ─▶ ended
+//            (TLS)       retry ↺        │          ▲
+//                └─────────┴────────────┴──────────┘  close(reason, ending): one door out, from
+//                anywhere
+//
+// on_completion() and on_timer() are the only ways in. pump() is the only function that arms a
+// receive or a send or sends FIN while relaying; a direction is written once and named by the side
+// its bytes come from. Teardown joins: a socket is closed, and the session's memory released, only
+// when the kernel holds nothing of it. Lives in the shard's slab.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "context.h"
+#include "leg.h"
+#include "penstock/balance/hash.h"
+#include "penstock/base/ids.h"
+#include "penstock/base/intrusive_list.h"
+#include "penstock/net/endpoint.h"
+#include "penstock/stats/close_reason.h"
+#include "penstock/time/timer_wheel.h"
+
+namespace penstock::relay {
+
+class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public ListHook<Ended> {
+ public:
+  /// Backends that one session dials at most; pools.*.connect_tries cannot be larger.
+  static constexpr std::size_t max_tries = 16;
+
+  /// Takes over `client_fd`, which was accepted on `listener`.
+  Session(Context& context, ListenerId listener, int client_fd);
+
+  void begin();
+  void on_completion(const io::Completion& completion);
+  void on_timer();
+  /// Aborts it, whatever it does.
+  void cut(stats::CloseReason reason);
+
+ private:
+  enum class Phase : std::uint8_t { preface, dialing, relaying, closing, ended };
+  enum class Ending : std::uint8_t {
+    clean,    ///< both FINs were passed on: close
+    flush,    ///< send what is left for the client, FIN, close
+    deliver,  ///< wait until the surviving leg's peer has acknowledged everything, then abort
+    abort,    ///< RST to both
+  };
+  using CloseReason = stats::CloseReason;
+
+  [[nodiscard]] Leg& leg(Side side) noexcept { return side == Side::front ? front_ : back_; }
+  [[nodiscard]] Slice& pipe(Side from) noexcept { return pipes_[index(from)]; }
+  [[nodiscard]] const Routing::Listener& listener() const noexcept {
+    return context_.routing.listeners[listener_.value];
+  }
+  [[nodiscard]] const Routing::Pool& pool() const noexcept {
+    return context_.routing.pools[listener().pool.value];
+  }
+  void wake_at(Instant deadline) noexcept { context_.timers.schedule(timer_, deadline); }
+  void check_invariants() const;
+
+  // session.cpp: preface and relaying
+  void pump_preface();
+  void on_received(Side from, const io::Completion& completion);
+  void on_sent(Side to, const io::Completion& completion);
+  void pump(Side from);
+  void end_direction(Side from);
+  void fail(Side side, CloseReason reason);
+  void on_quiet();
+
+  // session_dial.cpp
+  void dial();
+  [[nodiscard]] std::optional<BackendId> choose() noexcept;
+  [[nodiscard]] std::optional<int> start_connect(BackendId backend);
+  void on_dialed();
+  void connect_failed(int result);
+  void on_connected();
+
+  // session_close.cpp
+  void close(CloseReason reason, Ending ending);
+  void on_closing_completion(const io::Completion& completion);
+  void settle();
+  [[nodiscard]] bool finish_flush();
+  [[nodiscard]] bool finish_delivery();
+  [[nodiscard]] bool join();
+  void end();
+
+  Context& context_;
+  Timer timer_;
+  Leg front_;
+  Leg back_;
+  std::array<Slice, 2> pipes_;  // bytes of each direction's stream, between decode and encode
+  Endpoint client_;
+  ListenerId listener_;
+  Phase phase_ = Phase::preface;
+  Ending ending_ = Ending::clean;
+  CloseReason reason_ = CloseReason::finished;
+  std::optional<CloseReason> failure_;  // why a leg broke, once one did
+  std::optional<BackendId> backend_;    // connected
+  std::array<BackendId, max_tries> tried_{};
+  std::uint8_t tries_ = 0;
+  bool connect_cancelled_ = false;  // by connect_timeout
+  int connect_result_ = 0;
+  CloseReason connect_failure_ = CloseReason::no_backend;
+  balance::Key key_{};
+  Instant began_{};
+  Instant dial_began_{};
+  Instant connected_{};
+  Instant last_activity_{};
+  Instant closing_deadline_{};
+  Duration closing_pause_{};
+  std::size_t unacknowledged_ = 0;
+  std::array<std::uint64_t, 2> bytes_{};  // of each direction's stream, handed on
+};
+
+}  // namespace penstock::relay

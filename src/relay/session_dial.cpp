@@ -1,0 +1,98 @@
+// Dialling: from the hash key to a connected backend. A try that fails is invisible to the client:
+// the next backend in hash order is dialled, up to connect_tries, and what was read from the client
+// is still there. After a byte was sent to a backend nothing is ever dialled again.
+#include <algorithm>
+#include <cerrno>
+#include <span>
+
+#include "session.h"
+
+namespace penstock::relay {
+namespace {
+
+stats::CloseReason reason_of(io::Fate fate) noexcept {
+  switch (fate) {
+    case io::Fate::timed_out:
+      return stats::CloseReason::connect_timeout;
+    case io::Fate::unreachable:
+      return stats::CloseReason::connect_unreachable;
+    case io::Fate::exhausted:
+    case io::Fate::no_buffer:
+      return stats::CloseReason::connect_failed;
+    default:
+      return stats::CloseReason::connect_refused;
+  }
+}
+
+}  // namespace
+
+void Session::dial() {
+  if (phase_ == Phase::preface) {
+    phase_ = Phase::dialing;
+    dial_began_ = context_.now;
+    context_.timers.cancel(timer_);  // the handshake's deadline
+  }
+  while (const auto backend = choose()) {
+    const auto result = start_connect(*backend);
+    if (!result) return;  // under way
+    if (*result == 0) return on_connected();
+    connect_failed(*result);
+  }
+  close(connect_failure_, Ending::abort);
+}
+
+std::optional<BackendId> Session::choose() noexcept {
+  const auto allowed = std::min(static_cast<std::size_t>(pool().connect_tries), max_tries);
+  if (tries_ >= allowed) return std::nullopt;
+  return pool().table->pick(key_, context_.liveness, std::span(tried_).first(tries_));
+}
+
+/// Begins a connect: nullopt while it is under way, else its result.
+std::optional<int> Session::start_connect(BackendId backend) {
+  tried_[tries_++] = backend;
+  const Endpoint& peer = context_.routing.backends[backend.value];
+  const int fd = context_.kernel.open_socket(peer, listener().connection);
+  if (fd < 0) return fd;
+  back_.fd = fd;
+  if (peer.is_unix()) {
+    // IORING_OP_CONNECT would block a worker thread while the backlog is full; connect(2) says
+    // EAGAIN.
+    const int result = context_.kernel.connect_now(fd, peer);
+    return result == -EAGAIN ? -ECONNREFUSED : result;
+  }
+  connect_cancelled_ = false;
+  context_.ring.connect(back_.send_op, fd, peer);
+  if (pool().connect_timeout > Duration::zero()) wake_at(context_.now + pool().connect_timeout);
+  return std::nullopt;
+}
+
+/// The connect, or its cancellation, has completed.
+void Session::on_dialed() {
+  if (back_.busy()) return;  // both must be over before the socket is used or closed
+  context_.timers.cancel(timer_);
+  if (connect_result_ == 0) return on_connected();  // a cancel that came too late changes nothing
+  connect_failed(connect_cancelled_ ? -ETIMEDOUT : connect_result_);
+  dial();
+}
+
+void Session::connect_failed(int result) {
+  connect_failure_ = reason_of(io::fate_of(result));
+  context_.counters.backend[tried_[tries_ - 1U].value].failed_connects.add();
+  if (back_.fd >= 0) context_.kernel.close(back_.fd);
+  back_.fd = -1;
+}
+
+void Session::on_connected() {
+  backend_ = tried_[tries_ - 1U];
+  connected_ = last_activity_ = context_.now;
+  stats::BackendCounters& counters = context_.counters.backend[backend_->value];
+  counters.connections.add();
+  counters.active.add();
+  context_.by_backend[backend_->value].push_back(*this);
+  phase_ = Phase::relaying;
+  if (listener().idle_timeout > Duration::zero()) wake_at(context_.now + listener().idle_timeout);
+  pump(Side::front);
+  pump(Side::back);
+}
+
+}  // namespace penstock::relay

@@ -1,0 +1,229 @@
+// The loop of one core: wait, read the clock, see what other threads want, hand completions and due
+// timers to their owners, release what has ended.
+#include "penstock/relay/shard.h"
+
+#include "acceptor.h"
+#include "context.h"
+#include "penstock/base/latest.h"
+#include "penstock/base/slab.h"
+#include "session.h"
+
+namespace penstock::relay {
+namespace {
+
+/// Small buffers that one session can hold at most: what was received, decoded and encoded, both
+/// ways.
+constexpr std::uint32_t small_per_session = 6;
+/// Large buffers of a shard, 256 MiB: beyond them, directions in bulk make do with small ones.
+constexpr std::uint32_t large_limit = 4096;
+constexpr std::uint32_t small_posted =
+    1024;  // measured: with 1000 busy connections 1024 × 4 KiB never ran out
+constexpr std::uint32_t large_posted = 16;  // measured: they stay in the L2 cache
+constexpr Duration trim_interval = 1s;
+
+io::BufferPool::Options pool_options(std::uint32_t sessions) noexcept {
+  return {.small_count = sessions * small_per_session,
+          .large_count = std::min(sessions * small_per_session, large_limit),
+          .small_posted = small_posted,
+          .large_posted = large_posted};
+}
+
+}  // namespace
+
+MemoryLimit memory_limit() noexcept {
+  using io::BufferClass;
+  using io::BufferPool;
+  return {
+      .per_session = sizeof(Session) + small_per_session * BufferPool::capacity(BufferClass::small),
+      .per_shard = small_posted * BufferPool::capacity(BufferClass::small) +
+                   (large_posted + large_limit) * BufferPool::capacity(BufferClass::large)};
+}
+
+class Shard::Loop {
+ public:
+  Loop(std::unique_ptr<io::Ring> ring, std::unique_ptr<io::BufferPool> buffers,
+       Slab<Session> sessions, int event_fd, const ShardOptions& options, const Routing& routing,
+       balance::Liveness liveness, const std::vector<LentListener>& listeners)
+      : ring_(std::move(ring)),
+        buffers_(std::move(buffers)),
+        timers_(ring_->kernel().now()),
+        sessions_(std::move(sessions)),
+        options_(options),
+        event_fd_(event_fd),
+        wake_op_(this),
+        cancel_op_(this),
+        context_{
+            .kernel = ring_->kernel(),
+            .ring = *ring_,
+            .buffers = *buffers_,
+            .timers = timers_,
+            .routing = routing,
+            .counters = *options.counters,
+            .records = options.records,
+            .liveness = std::move(liveness),
+            .now = ring_->kernel().now(),
+            .by_listener =
+                std::vector<IntrusiveList<Session, OfListener>>(routing.listeners.size()),
+            .by_backend = std::vector<IntrusiveList<Session, OfBackend>>(routing.backends.size()),
+            .ended = {}},
+        acceptor_(context_, sessions_, listeners,
+                  {.max_connections = options.max_connections,
+                   .process_sessions = *options.process_sessions}) {
+    ring_->wait_event(wake_op_, event_fd_);
+    timers_.schedule(trim_timer_, context_.now + trim_interval);
+    acceptor_.start();
+  }
+  ~Loop() {
+    PENSTOCK_ASSERT(sessions_.used() == 0 && acceptor_.idle());
+    ring_->kernel().close(event_fd_);
+  }
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  Result<bool> turn() {
+    if (auto waited = ring_->wait(timers_.next_deadline()); !waited)
+      return std::unexpected(waited.error());
+    context_.now = ring_->kernel().now();
+    context_.counters.turns.add();
+    read_inbox();
+    ring_->drain([this](const io::Completion& completion) { dispatch(completion); });
+    timers_.advance(context_.now, [this](Timer& timer) { on_timer(timer); });
+    release_ended();
+    return !finished();
+  }
+
+  void wake() noexcept { ring_->kernel().notify(event_fd_); }
+
+  // Written by other threads, read at the top of a turn.
+  Latest<const balance::Liveness> next_liveness;
+  std::atomic<bool> stop_wanted{false};
+  std::atomic<bool> cut_wanted{false};
+  std::atomic<bool> released{false};  // the other way: written here
+
+ private:
+  void read_inbox() {
+    if (auto newest = next_liveness.take()) context_.liveness = *newest;
+    if (stop_wanted.load(std::memory_order_acquire)) acceptor_.stop();
+    if (cut_wanted.load(std::memory_order_acquire) && !cut_) cut_all();
+  }
+
+  void cut_all() {
+    cut_ = true;
+    acceptor_.abandon();
+    for (auto& sessions : context_.by_listener) {
+      for (Session* session = sessions.front(); session != nullptr;) {
+        Session* next = sessions.next(*session);  // cut() may end it, which takes it off the list
+        session->cut(stats::CloseReason::shutdown);
+        session = next;
+      }
+    }
+  }
+
+  void dispatch(const io::Completion& completion) {
+    void* owner = completion.op.owner;
+    switch (static_cast<Role>(completion.op.role)) {
+      case Role::session:
+        return static_cast<Session*>(owner)->on_completion(completion);
+      case Role::acceptor:
+        return acceptor_.on_completion(completion);
+      case Role::loop:
+        if (completion.op.kind == io::OpKind::wake && !finishing_)
+          ring_->wait_event(wake_op_, event_fd_);
+    }
+  }
+
+  void on_timer(Timer& timer) {
+    if (&timer == &trim_timer_) {
+      buffers_->trim();
+      timers_.schedule(trim_timer_, context_.now + trim_interval);
+    } else if (acceptor_.owns(timer)) {
+      acceptor_.resume();
+    } else {
+      static_cast<Session*>(timer.owner)->on_timer();
+    }
+  }
+
+  /// Gives the slots of ended sessions back and lets waiting connections have them.
+  void release_ended() {
+    while (!context_.ended.empty()) {
+      while (Session* session = context_.ended.pop_front()) {
+        sessions_.release(*session);
+        options_.process_sessions->fetch_sub(1, std::memory_order_relaxed);
+      }
+      acceptor_.resume();  // its sessions may end at once
+    }
+    if (!released.load(std::memory_order_relaxed) && acceptor_.released()) {
+      released.store(true, std::memory_order_release);
+      if (options_.supervisor_event >= 0) ring_->kernel().notify(options_.supervisor_event);
+    }
+  }
+
+  /// Stopped, served and joined: the last request to end is the one that waits for news.
+  bool finished() {
+    if (!acceptor_.released() || sessions_.used() > 0 || !acceptor_.idle()) return false;
+    if (!finishing_) {
+      finishing_ = true;
+      if (wake_op_.in_flight) ring_->cancel_all(cancel_op_, event_fd_);
+    }
+    return ring_->in_flight() == 0;
+  }
+
+  std::unique_ptr<io::Ring> ring_;
+  std::unique_ptr<io::BufferPool> buffers_;
+  TimerWheel timers_;
+  Slab<Session> sessions_;
+  ShardOptions options_;
+  int event_fd_;
+  io::Op wake_op_;
+  io::Op cancel_op_;
+  Timer trim_timer_;
+  Context context_;
+  Acceptor acceptor_;
+  bool cut_ = false;
+  bool finishing_ = false;
+};
+
+Result<std::unique_ptr<Shard>> Shard::create(io::Kernel& kernel, const ShardOptions& options,
+                                             const Routing& routing, balance::Liveness liveness,
+                                             std::vector<LentListener> listeners) {
+  PENSTOCK_ASSERT(options.counters != nullptr && options.process_sessions != nullptr);
+  auto ring = io::Ring::open(kernel, {.features = options.features});
+  if (!ring) return std::unexpected(ring.error());
+  auto buffers = io::BufferPool::create(**ring, pool_options(options.max_connections));
+  if (!buffers) return std::unexpected(buffers.error());
+  auto sessions = Slab<Session>::create(options.max_connections);
+  if (!sessions) return std::unexpected(sessions.error());
+  const auto event_fd = kernel.open_event();
+  if (!event_fd) return std::unexpected(event_fd.error());
+  return std::unique_ptr<Shard>(
+      new Shard(std::make_unique<Loop>(  // NOLINT: the constructor is private
+          std::move(*ring), std::move(*buffers), std::move(*sessions), *event_fd, options, routing,
+          std::move(liveness), listeners)));
+}
+
+Shard::Shard(std::unique_ptr<Loop> loop) noexcept : loop_(std::move(loop)) {}
+Shard::~Shard() = default;
+
+Result<bool> Shard::turn() { return loop_->turn(); }
+
+void Shard::push_liveness(std::unique_ptr<const balance::Liveness> liveness) noexcept {
+  loop_->next_liveness.put(std::move(liveness));
+  loop_->wake();
+}
+
+void Shard::stop_accepting() noexcept {
+  loop_->stop_wanted.store(true, std::memory_order_release);
+  loop_->wake();
+}
+
+void Shard::cut_sessions() noexcept {
+  loop_->stop_wanted.store(true, std::memory_order_release);
+  loop_->cut_wanted.store(true, std::memory_order_release);
+  loop_->wake();
+}
+
+bool Shard::listeners_released() const noexcept {
+  return loop_->released.load(std::memory_order_acquire);
+}
+
+}  // namespace penstock::relay
