@@ -124,6 +124,8 @@ void Session::on_received(Side from, const io::Completion& completion) {
   if (what == Leg::Received::reset) return fail(from, reset_by(from));
   if (what == Leg::Received::timed_out) return fail(from, timed_out_by(from));
   pump(from);
+  // Encrypting may have waited for the rest of a handshake message of this peer.
+  if (!pipe(other(from)).empty()) pump(other(from));
 }
 
 void Session::on_sent(Side to, const io::Completion& completion) {

@@ -34,7 +34,7 @@ void NameTable::add(const X509& certificate, SSL_CTX* owner) {
 SSL_CTX* NameTable::find(std::string_view name) const noexcept {
   if (name.ends_with('.')) name.remove_suffix(1);
   if (name.empty() || name.size() > longest_name) return nullptr;
-  std::array<char, longest_name> buffer;
+  std::array<char, longest_name> buffer{};
   std::ranges::transform(name, buffer.begin(), lower);
   const std::string_view lowered(buffer.data(), name.size());
   if (const auto found = exact_.find(lowered); found != exact_.end()) return found->second;

@@ -128,6 +128,15 @@ TEST_CASE("the server's preference decides the cipher, the key exchange is one o
   REQUIRE(run_handshake(stranger, refusing) == Status::failed);
 }
 
+TEST_CASE("the hybrid with ML-KEM is agreed on where OpenSSL has it", "[tls]") {
+  auto context = make_context({});
+  Client client;
+  const bool known = SSL_set1_groups_list(client.ssl(), "X25519MLKEM768") == 1;
+  REQUIRE(known == (OpenSSL_version_num() >= 0x30500000UL));
+  Server server(*context);
+  REQUIRE(run_handshake(client, server) == Status::ok);
+}
+
 TEST_CASE("a client that asks first for another group is told to retry", "[tls]") {
   auto context = make_context({});
   Client client({.groups = "P-384:P-256"});
