@@ -1,0 +1,176 @@
+// How the world turns: shards take turns in an order of the seed's, everything else is an event.
+#include "world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace penstock::sim {
+namespace {
+
+/// After the weather has calmed down, every session is over within this: the longest of a vanished
+/// peer (10 s), connect tries (4 × 2 s), an undeliverable end (5 s), and the slowest reader's rest.
+constexpr Duration patience = 40s;
+/// More than any seed needs; a shard that spins gets here.
+constexpr std::uint64_t turn_limit = 3'000'000;
+
+Answer answer_of(Mood mood) noexcept {
+  switch (mood) {
+    case Mood::unreachable:
+      return Answer::host_unreachable;
+    case Mood::silent:
+      return Answer::silent;
+    default:
+      return Answer::refuses;
+  }
+}
+
+}  // namespace
+
+World::World(std::uint64_t seed)
+    : seed_(seed), kernel_(seed), random_(kernel_.random()), liveness_(0) {
+  if (std::getenv("PENSTOCK_SIM_TRACE") != nullptr) kernel_.trace();
+  draw_setup();
+  draw_faults();
+  make_backends();
+  make_routing();
+  make_listeners();
+  make_shards();
+  plan_clients();
+  plan_supervisor();
+}
+
+World::~World() { set_assert_context(nullptr); }
+
+Tally World::run() {
+  std::size_t running = shards_.size();
+  while (running > 0) {
+    const std::size_t next = random_.below(shards_.size());
+    if (shards_[next] == nullptr) continue;
+    turn(next);
+    if (shards_[next] == nullptr) --running;
+    check_turn();
+  }
+  kernel_.run_for(patience);   // the remote ends learn what is left to learn
+  check_end();
+  return tally_;
+}
+
+void World::turn(std::size_t index) {
+  context_ = fmt::format("seed {:#x} turn {}", seed_, ++tally_.turns);
+  set_assert_context(context_.c_str());
+  auto goes_on = shards_[index]->turn();
+  PENSTOCK_ASSERT(goes_on.has_value());
+  while (const auto record = records_[index]->pop()) take_record(*record);
+  if (*goes_on) return;
+  PENSTOCK_ASSERT(stopping_ && shards_[index]->listeners_released());
+  shards_[index].reset();   // asserts that nothing is left
+  const Lent lent = listeners_[index];
+  PENSTOCK_ASSERT(cut_ || kernel_.queued(lent.fd) == 0);   // whoever was queued has been served
+  kernel_.close(lent.fd);
+  const bool last = std::ranges::all_of(shards_, [](const auto& shard) { return shard == nullptr; });
+  if (last) kernel_.close(listeners_.back().fd);
+}
+
+void World::serve(Backend& backend) {
+  Network& network = kernel_.network();
+  network.set_answer(backend.at, answer_of(backend.mood));
+  const bool serves = backend.mood == Mood::serves;
+  if (serves == (backend.listener != nullptr)) return;
+  if (!serves) {
+    network.close_listener(*std::exchange(backend.listener, nullptr));
+    return;
+  }
+  backend.listener = &network.listen(
+      backend.at, 4096, [this](Stream& stream) { add_end(stream, false).start(); });
+}
+
+void World::push_liveness() {
+  pushed_.emplace_back(kernel_.now(), liveness_);
+  for (const auto& shard : shards_) {
+    if (shard != nullptr) shard->push_liveness(std::make_unique<balance::Liveness>(liveness_));
+  }
+}
+
+void World::connect(Client& client) {
+  if (client.to.is_unix()) {
+    const auto [stream, result] = kernel_.network().connect_unix(client.to);
+    client.refused = result != 0;
+    if (client.refused) return;
+    client.end = &add_end(*stream, true);
+    return client.end->start();
+  }
+  kernel_.network().dial(client.from, client.to, [this, &client](Dial& dial) {
+    client.refused = dial.result != 0;
+    if (client.refused) return;
+    client.end = &add_end(*dial.stream, true);
+    client.end->start();
+  });
+}
+
+RemoteEnd& World::add_end(Stream& stream, bool is_client) {
+  const std::uint64_t id = ends_.size() + 1;
+  ends_.push_back(std::make_unique<RemoteEnd>(kernel_.network(), stream, id,
+                                              draw_script(is_client)));
+  is_client_.push_back(is_client);
+  if (calm_) ends_.back()->cooperate();
+  return *ends_.back();
+}
+
+/// Nothing goes wrong any more: now every session has to come to its end.
+void World::calm_down() {
+  calm_ = true;
+  kernel_.set_faults({});
+  for (const auto& end : ends_) end->cooperate();
+}
+
+void World::stop_accepting() {
+  if (std::exchange(stopping_, true)) return;
+  for (const Lent& lent : listeners_) {
+    if (!lent.is_unix) kernel_.drop_new_connections(lent.fd);
+  }
+  for (const auto& shard : shards_) shard->stop_accepting();
+}
+
+void World::take_record(const stats::SessionRecord& record) {
+  ++tally_.reasons[std::string(stats::info(record.reason).name)];
+  tally_.bytes += record.bytes_in + record.bytes_out;
+  check_record(record);
+  const auto client = std::ranges::find_if(clients_, [&](const Client& each) {
+    return record.client.is_ip() && each.from == record.client;
+  });
+  if (client == clients_.end()) return;   // over a unix socket, or reset before it was accepted
+  PENSTOCK_ASSERT(!client->record);       // one record each
+  client->record = record;
+}
+
+void World::check_turn() {
+  PENSTOCK_ASSERT(process_sessions_.load() <= setup_.max_connections);
+  std::uint64_t active = 0;
+  for (const auto& counters : counters_) {
+    for (const auto& listener : counters->listener) active += listener.active.get();
+  }
+  PENSTOCK_ASSERT(active <= setup_.max_connections);
+  const bool in_time = tally_.turns < turn_limit && kernel_.now() < calm_at_ + patience;
+  if (!in_time) describe();
+  PENSTOCK_ASSERT(in_time);
+}
+
+void World::describe() {
+  fmt::print(stderr, "calm since {} ms; sessions {}, stopping {}, cut {}\n",
+             (kernel_.now() - calm_at_) / 1ms, process_sessions_.load(), stopping_, cut_);
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    fmt::print(stderr, "shard {}: {}, parked {}\n", i, shards_[i] == nullptr ? "gone" : "runs",
+               counters_[i]->parked.get());
+  }
+  for (const auto& end : ends_) {
+    if (end->done()) continue;
+    fmt::print(stderr, "{} {} with {}: sent {}{}, arrived {}, received {}{}\n",
+               is_client_[end->id() - 1] ? "client" : "backend", end->id(), end->peer_id(),
+               end->sent(), end->fin_sent() ? " FIN" : "", end->stream().arrived(),
+               end->received(), end->fin_seen() ? " FIN" : "");
+  }
+}
+
+}  // namespace penstock::sim

@@ -1,0 +1,134 @@
+// World: everything around production's shards for one seed: clients, backends, the network, and a
+// supervisor that pushes liveness, stops accepting and cuts sessions at moments of the seed's
+// choice. run() asserts what has to hold at every turn and, when all is over, what has to hold then.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "penstock/relay/shard.h"
+#include "remote_end.h"
+#include "sim_kernel.h"
+
+namespace penstock::sim {
+
+/// How a backend that is up treats connections.
+enum class Mood : std::uint8_t { serves, refuses, unreachable, silent };
+
+/// What the seed made of this run; the rest is drawn on the way.
+struct Setup {
+  std::size_t shards = 1;
+  std::size_t clients = 20;
+  std::size_t sources = 8;               ///< client addresses
+  std::uint32_t max_connections = 64;
+  bool faulty = true;
+  bool flapping = false;                 ///< backends go down and come back, liveness follows
+  Duration idle_timeout = 10min;
+  Duration connect_timeout = 3s;
+  int connect_tries = 3;
+  balance::HashKey hash_key = balance::HashKey::source_ip;
+  Duration active_time = 4s;             ///< until then clients come and things go wrong
+  std::optional<Duration> stop_after;    ///< stop_accepting comes early
+  std::optional<Duration> cut_after;
+};
+
+/// What a run came to, for a look at what the seeds reach.
+struct Tally {
+  std::map<std::string, std::uint64_t> reasons;
+  std::uint64_t turns = 0;
+  std::uint64_t bytes = 0;
+};
+
+class World {
+ public:
+  explicit World(std::uint64_t seed);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  Tally run();
+
+ private:
+  struct Backend {
+    Endpoint at;
+    Mood mood = Mood::serves;
+    Listener* listener = nullptr;   ///< null while it does not serve
+  };
+  struct Client {
+    Endpoint from;
+    Endpoint to;
+    bool refused = false;             ///< never connected
+    RemoteEnd* end = nullptr;
+    std::optional<stats::SessionRecord> record;
+  };
+  struct Lent {
+    int fd;
+    bool is_unix;
+  };
+
+  // world_setup.cpp
+  void draw_setup();
+  void draw_faults();
+  void make_backends();
+  void make_routing();
+  void make_listeners();
+  void make_shards();
+  void plan_clients();
+  void plan_supervisor();
+  void flap_later(std::size_t backend);
+  [[nodiscard]] Script draw_script(bool is_client);
+  [[nodiscard]] Endpoint draw_source();
+
+  void serve(Backend& backend);
+  void push_liveness();
+  void connect(Client& client);
+  RemoteEnd& add_end(Stream& stream, bool is_client);
+  void calm_down();
+  void stop_accepting();
+  void turn(std::size_t shard);
+  void take_record(const stats::SessionRecord& record);
+
+  // oracles.cpp
+  void check_turn();
+  /// Prints who has not come to an end.
+  void describe();
+  void check_record(const stats::SessionRecord& record);
+  void check_end();
+  void check_ends();
+  void check_streams(const RemoteEnd& from, const RemoteEnd& to) const;
+  void check_session(const Client& client);
+  void check_reset(const Client& client, const RemoteEnd& gone, const RemoteEnd& stayed);
+  void check_counters();
+  [[nodiscard]] std::vector<const RemoteEnd*> servers_of(const RemoteEnd& client) const;
+
+  std::uint64_t seed_;
+  std::string context_;               // printed with a failed assertion
+  SimKernel kernel_;
+  Random& random_;
+  Setup setup_;
+  std::vector<Backend> backends_;
+  relay::Routing routing_;
+  std::atomic<std::uint32_t> process_sessions_{0};
+  std::vector<std::unique_ptr<stats::ShardCounters>> counters_;
+  std::vector<std::unique_ptr<stats::RecordRing>> records_;
+  std::vector<std::unique_ptr<relay::Shard>> shards_;
+  std::vector<Lent> listeners_;
+  std::vector<Endpoint> binds_;
+  std::vector<Client> clients_;
+  std::vector<std::unique_ptr<RemoteEnd>> ends_;   // by id - 1
+  std::vector<bool> is_client_;                    // by id - 1
+  std::vector<std::pair<Instant, balance::Liveness>> pushed_;
+  balance::Liveness liveness_;
+  Instant calm_at_{};
+  bool calm_ = false;
+  bool stopping_ = false;
+  bool cut_ = false;
+  Tally tally_;
+};
+
+}  // namespace penstock::sim

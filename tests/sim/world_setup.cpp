@@ -1,0 +1,235 @@
+// What the seed decides before anything moves: how many of everything, how bad the weather is, and
+// when the supervisor does what.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "world.h"
+
+namespace penstock::sim {
+namespace {
+
+constexpr std::uint32_t table_size = 251;
+
+Endpoint endpoint(const std::string& text) {
+  const auto parsed = Endpoint::parse(text);
+  PENSTOCK_ASSERT(parsed.has_value());
+  return *parsed;
+}
+
+}  // namespace
+
+void World::draw_setup() {
+  setup_.shards = random_.between(1, 3);
+  setup_.clients = random_.between(1, 40);
+  setup_.sources = random_.between(1, 12);
+  setup_.max_connections =
+      random_.chance(0.3) ? static_cast<std::uint32_t>(random_.between(1, 6)) : 64;
+  setup_.faulty = random_.chance(0.8);
+  setup_.flapping = random_.chance(0.4);
+  if (random_.chance(0.3)) setup_.idle_timeout = random_.duration(300ms, 2s);
+  setup_.connect_timeout = random_.duration(50ms, 2s);
+  setup_.connect_tries = static_cast<int>(random_.between(1, 4));
+  if (random_.chance(0.5)) setup_.hash_key = balance::HashKey::source_ip_port;
+  setup_.active_time = random_.duration(500ms, 6s);
+  if (random_.chance(0.25)) setup_.stop_after = random_.duration(0s, setup_.active_time);
+  if (random_.chance(0.15)) setup_.cut_after = random_.duration(0s, setup_.active_time);
+}
+
+void World::draw_faults() {
+  Wire wire;
+  if (random_.chance(0.9)) {
+    wire.latency_min = random_.duration(1us, 100us);
+    wire.latency_max = random_.chance(0.3) ? random_.duration(1ms, 40ms) : 500us;
+  }
+  if (random_.chance(0.5)) {
+    wire.send_buffer_min = 1024;
+    wire.receive_buffer_min = 1024;
+  }
+  wire.split = random_.chance(0.5) ? 0.5 : 0;
+  wire.user_timeout = 10s;
+  kernel_.network().set_wire(wire);
+  Faults faults;
+  if (setup_.faulty) {
+    // Probabilities are themselves drawn, so that rare things are sometimes frequent.
+    const auto some = [this](double most) {
+      return random_.chance(0.5) ? most * static_cast<double>(random_.below(1000)) / 1000 : 0;
+    };
+    faults = {.postpone = some(0.6),
+              .spurious_wakeup = some(0.2),
+              .short_receive = some(0.5),
+              .short_send = some(0.3),
+              .no_buffer = some(0.2),
+              .accept_ends = some(0.5),
+              .accept_out_of_files = some(0.1),
+              .accept_aborted = some(0.1),
+              .late_cancel = some(0.8),
+              .open_socket_fails = some(0.1),
+              .no_local_port = some(0.1),
+              .turn_cost_max = Duration(random_.below(50'000))};
+  }
+  kernel_.set_faults(faults);
+}
+
+void World::make_backends() {
+  const std::size_t count = random_.between(1, 5);
+  const auto kind = random_.below(4);
+  for (std::size_t i = 0; i < count; ++i) {
+    Backend backend;
+    if (kind == 0) {
+      backend.at = endpoint(fmt::format("unix:/backends/{}", i));
+    } else if (kind == 1) {
+      backend.at = endpoint(fmt::format("[2001:db8::{}]:80", i + 1));
+    } else {
+      backend.at = endpoint(fmt::format("10.0.0.{}:80", i + 1));
+    }
+    if (random_.chance(0.25)) backend.mood = static_cast<Mood>(random_.below(4));
+    backends_.push_back(backend);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    serve(backends_[i]);
+    if (setup_.flapping) flap_later(i);
+  }
+  liveness_ = balance::Liveness(count);
+  pushed_.emplace_back(Instant::min(), liveness_);
+}
+
+void World::make_routing() {
+  std::vector<balance::Member> members;
+  for (std::uint32_t i = 0; i < backends_.size(); ++i) {
+    members.push_back({.name = backends_[i].at.to_string(),
+                       .weight = static_cast<std::uint32_t>(random_.between(1, 3)),
+                       .id = BackendId{i}});
+    routing_.backends.push_back(backends_[i].at);
+  }
+  routing_.hash_seed = random_.next();
+  routing_.pools.push_back(
+      {.hash_key = setup_.hash_key,
+       .connect_timeout = setup_.connect_timeout,
+       .connect_tries = setup_.connect_tries,
+       .table = std::make_shared<const balance::Maglev>(members, table_size, routing_.hash_seed)});
+  for (int i = 0; i < 2; ++i) {
+    routing_.listeners.push_back({.pool = PoolId{0},
+                                  .tls = nullptr,
+                                  .handshake_timeout = 10s,
+                                  .idle_timeout = setup_.idle_timeout,
+                                  .connection = {}});
+  }
+}
+
+/// One address that each shard listens on for itself, and a unix socket that they share.
+void World::make_listeners() {
+  binds_ = {endpoint(random_.chance(0.5) ? "192.0.2.1:8080" : "[2001:db8:ffff::1]:8080"),
+            endpoint("unix:/run/front.sock")};
+  const std::size_t backlog = random_.chance(0.2) ? 2 : 4096;
+  for (std::size_t i = 0; i < setup_.shards; ++i) {
+    listeners_.push_back({.fd = kernel_.listen(binds_[0], backlog), .is_unix = false});
+  }
+  listeners_.push_back({.fd = kernel_.listen(binds_[1], backlog), .is_unix = true});
+}
+
+void World::make_shards() {
+  for (std::size_t i = 0; i < setup_.shards; ++i) {
+    counters_.push_back(std::make_unique<stats::ShardCounters>(2, backends_.size()));
+    records_.push_back(std::make_unique<stats::RecordRing>(4096));
+    const std::vector<relay::LentListener> lent = {
+        {.id = ListenerId{0}, .fd = listeners_[i].fd},
+        {.id = ListenerId{1}, .fd = listeners_.back().fd}};
+    io::FeatureSet features = io::FeatureSet::all();
+    if (random_.chance(0.2)) features.remove(io::Feature::multishot_accept);
+    if (random_.chance(0.2)) features.remove(io::Feature::poll_first);
+    if (random_.chance(0.2)) features.remove(io::Feature::send_waitall);
+    relay::ShardOptions options;
+    options.id = ShardId{static_cast<std::uint32_t>(i)};
+    options.features = features;
+    options.max_connections = setup_.max_connections;
+    options.process_sessions = &process_sessions_;
+    options.counters = counters_.back().get();
+    options.records = records_.back().get();
+    auto shard = relay::Shard::create(kernel_, options, routing_, liveness_, lent);
+    PENSTOCK_ASSERT(shard.has_value());
+    shards_.push_back(std::move(*shard));
+  }
+}
+
+Endpoint World::draw_source() {
+  const auto host = random_.between(1, setup_.sources);
+  const auto port = 20000 + clients_.size();   // no two clients are alike
+  return endpoint(binds_[0].family() == AF_INET ? fmt::format("198.51.100.{}:{}", host, port)
+                                                : fmt::format("[2001:db8:c::{}]:{}", host, port));
+}
+
+void World::plan_clients() {
+  clients_.reserve(setup_.clients);   // events refer to them
+  for (std::size_t i = 0; i < setup_.clients; ++i) {
+    const bool over_unix = random_.chance(0.1);
+    clients_.emplace_back();
+    Client& client = clients_.back();
+    client.to = binds_[over_unix ? 1 : 0];
+    client.from = over_unix ? Endpoint() : draw_source();
+    kernel_.timeline().after(random_.duration(0s, setup_.active_time),
+                             [this, &client] { connect(client); });
+  }
+}
+
+void World::plan_supervisor() {
+  Timeline& timeline = kernel_.timeline();
+  calm_at_ = kernel_.now() + setup_.active_time;
+  timeline.at(calm_at_, [this] { calm_down(); });
+  timeline.after(setup_.stop_after.value_or(setup_.active_time + 1s), [this] { stop_accepting(); });
+  if (setup_.cut_after) {
+    timeline.after(*setup_.cut_after, [this] {
+      cut_ = true;
+      stop_accepting();
+      for (const auto& shard : shards_) {
+        if (shard != nullptr) shard->cut_sessions();
+      }
+    });
+  }
+}
+
+/// A backend goes down or comes back, and sooner or later the shards hear of it.
+void World::flap_later(std::size_t index) {
+  kernel_.timeline().after(random_.duration(10ms, 2s), [this, index] {
+    if (calm_) return;
+    Backend& backend = backends_[index];
+    backend.mood = backend.mood == Mood::serves ? static_cast<Mood>(random_.below(4)) : Mood::serves;
+    serve(backend);
+    if (random_.chance(0.7)) {
+      kernel_.timeline().after(random_.duration(0s, 300ms), [this, index] {
+        liveness_.set(BackendId{static_cast<std::uint32_t>(index)},
+                      backends_[index].mood == Mood::serves || random_.chance(0.1));
+        push_liveness();
+      });
+    }
+    flap_later(index);
+  });
+}
+
+Script World::draw_script(bool is_client) {
+  Script script;
+  const std::uint64_t sizes[] = {0, 8, random_.between(8, 200), random_.between(8, 20'000),
+                                 random_.between(8, 400'000)};
+  script.total = sizes[random_.below(std::size(sizes))];
+  script.write_chunk = random_.chance(0.1) ? 3 : random_.between(100, 60'000);
+  script.read_chunk = random_.chance(0.1) ? 7 : random_.between(100, 60'000);
+  // A few bytes at a time are for short streams.
+  if (script.write_chunk == 3 || script.read_chunk == 7) script.total = std::min<std::uint64_t>(script.total, 5'000);
+  if (random_.chance(0.2)) {
+    script.pace_max = 30ms;
+    script.stall = 0.1;
+    script.stall_max = random_.duration(10ms, 1s);
+  }
+  script.fin_after_peer = random_.chance(is_client ? 0.3 : 0.5);
+  script.answers = !is_client && random_.chance(0.5);
+  script.silent = random_.chance(0.03);
+  if (random_.chance(0.2)) {
+    const std::uint64_t far = random_.chance(0.3) ? 10 : 300'000;
+    script.leave_after = random_.below(far);
+    script.leave = static_cast<Leave>(random_.below(3));
+    if (script.leave == Leave::vanish && random_.chance(0.7)) script.leave = Leave::reset;
+  }
+  return script;
+}
+
+}  // namespace penstock::sim
