@@ -1,0 +1,313 @@
+"""One penstock process under test: its configuration, log, counters and the promises that hold
+after every test.
+
+`verify()` asserts what must be true of any run, whatever the test did: no io_uring worker thread
+ever existed, the descriptors are back to the count at ready, SIGTERM ends it with 0, the final
+counters have no active session and every accepted one has a reason, and no sanitizer complained.
+Reader threads collect stdout and stderr; a sampler thread watches /proc/PID/task.
+"""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import threading
+import time
+
+DISABLED = {
+    "full": [],
+    "coop": ["defer_taskrun", "single_issuer"],
+    "plain": None,  # every optional feature: read from the header
+}
+FEATURES_HEADER = pathlib.Path(__file__).resolve().parents[2] / "include/penstock/io/features.h"
+SANITIZER = re.compile(
+    r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|PENSTOCK_ASSERT|assertion failed"
+)
+LISTENING = re.compile(r"^listening: (\S+) on (\S+)")
+
+
+def features(required):
+    """The names of the required or the optional kernel features, from the table in the header."""
+    rows = re.findall(r"^\s*X\((\w+), (true|false),", FEATURES_HEADER.read_text(), re.M)
+    return [name for name, flag in rows if flag == ("true" if required else "false")]
+
+
+def disabled_features(tier):
+    names = DISABLED[tier]
+    return features(required=False) if names is None else names
+
+
+def toml(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+    return json.dumps(str(value))
+
+
+def render(config):
+    """A configuration of nested dicts as TOML: one [section.name] per listener and pool."""
+    lines = []
+    for section, content in config.items():
+        named = section in ("listeners", "pools")
+        tables = (
+            [(f"{section}.{name}", table) for name, table in content.items()]
+            if named
+            else [(section, content)]
+        )
+        for header, table in tables:
+            lines.append(f"[{header}]")
+            lines += [f"{key} = {toml(value)}" for key, value in table.items()]
+            lines.append("")
+    return "\n".join(lines)
+
+
+class Problem(AssertionError):
+    """A promise of every run that did not hold."""
+
+
+class Penstock:
+    def __init__(self, context, folder, config, process, access="stdout", wrapper=(), log=None):
+        self.context = context
+        self.folder = folder
+        self.file = folder / "penstock.toml"
+        settings = {
+            "shards": 2,
+            "pin": False,
+            "io_disable": disabled_features(context.tier),
+        } | process
+        self.config = config | {"process": settings, "log": {"access": access} | (log or {})}
+        self.wrapper = list(wrapper)
+        self.process = None
+        self.log_lines = []
+        self.records = []
+        self.snapshots = []  # counters, in the order they were printed
+        self.worker_threads = set()
+        self.baseline = None
+        self.checked = False  # the exit was part of the test
+        self._changed = threading.Condition()
+        self._threads = []
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def start(self):
+        self.file.write_text(render(self.config))
+        command = self.wrapper + [str(self.context.binary), "run", "--config", str(self.file)]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            cwd=self.folder,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        for target in (self._read_log, self._read_output, self._sample):
+            thread = threading.Thread(target=target, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def wait_ready(self, seconds=15):
+        self.wait_log(r"^ready: ", seconds)
+        self.baseline = self.descriptors()
+
+    def stop(self, code=0, seconds=5.0):
+        """SIGTERM, then the expected exit within `seconds`."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.wait_exit(code, seconds)
+
+    def wait_exit(self, code, seconds):
+        try:
+            seen = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Problem(f"penstock did not end within {seconds} s") from None
+        for thread in self._threads:
+            thread.join(5)
+        self.checked = True
+        if seen != code:
+            raise Problem(f"penstock ended with {seen}, expected {code}")
+
+    def kill(self):
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+
+    # -- what it says ------------------------------------------------------------------------------
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            with self._changed:
+                self.log_lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+
+    def _read_output(self):
+        for line in self.process.stdout:
+            try:
+                value = json.loads(line)
+            except ValueError:
+                value = {"unreadable": line}
+            with self._changed:
+                (self.snapshots if "sessions" in value else self.records).append(value)
+                self._changed.notify_all()
+
+    def _wait(self, find, seconds, what):
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                found = find()
+                if found:
+                    return found
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Problem(f"within {seconds} s not seen: {what}")
+                if self.process.poll() is not None and left > 1:
+                    deadline = (
+                        time.monotonic() + 1
+                    )  # it ended: only what is still in the pipes can come
+                self._changed.wait(min(left, 0.2))
+
+    def texts(self):
+        """The texts of the log lines so far, without time and level."""
+        return [
+            line.split(" ", 2)[2] if line.count(" ") >= 2 else line for line in list(self.log_lines)
+        ]
+
+    def wait_log(self, pattern, seconds=5.0):
+        """The first log text that matches, waited for."""
+
+        def find():
+            return next((text for text in self.texts() if re.search(pattern, text)), None)
+
+        return self._wait(find, seconds, f"log line {pattern!r}")
+
+    def wait_records(self, count, seconds=5.0):
+        """The access log once `count` sessions have ended."""
+        return self._wait(
+            lambda: len(self.records) >= count and list(self.records),
+            seconds,
+            f"{count} ended sessions in the access log",
+        )
+
+    def reasons(self, count, seconds=5.0):
+        return [record["reason"] for record in self.wait_records(count, seconds)]
+
+    def addresses(self, listener="web"):
+        found = [match for match in map(LISTENING.match, self.texts()) if match]
+        return [match.group(2) for match in found if match.group(1) == listener]
+
+    def address(self, listener="web"):
+        return self.addresses(listener)[0]
+
+    def counters(self, seconds=5.0):
+        """Asks for the counters with SIGUSR2."""
+        before = len(self.snapshots)
+        self.process.send_signal(signal.SIGUSR2)
+        self._wait(lambda: len(self.snapshots) > before, seconds, "the counters after SIGUSR2")
+        return self.snapshots[-1]
+
+    def wait_counters(self, predicate, seconds, what):
+        deadline = time.monotonic() + seconds
+        while True:
+            counters = self.counters()
+            if predicate(counters):
+                return counters
+            if time.monotonic() > deadline:
+                raise Problem(
+                    f"within {seconds} s not seen: {what}; counters {json.dumps(counters)}"
+                )
+            time.sleep(0.02)
+
+    # -- what the system says ----------------------------------------------------------------------
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def rss(self):
+        """Resident bytes."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _sample(self):
+        folder = f"/proc/{self.pid}/task"
+        while self.process.poll() is None:
+            self._sample_once(folder)
+            time.sleep(0.05)
+
+    def _sample_once(self, folder):
+        try:
+            for task in os.listdir(folder):
+                with open(f"{folder}/{task}/comm", encoding="utf-8") as comm:
+                    name = comm.read().strip()
+                if name.startswith("iou-wrk"):
+                    self.worker_threads.add(name)
+        except OSError:
+            pass  # the thread or the process ended meanwhile
+
+    # -- the promises of every run -----------------------------------------------------------------
+
+    def verify(self):
+        if not self.checked and self.process.poll() is not None:
+            raise Problem(f"penstock ended by itself with {self.process.returncode}")
+        if self.process.poll() is None:
+            self._verify_descriptors()
+            self.stop()
+        if self.worker_threads:
+            raise Problem(f"io_uring worker threads were seen: {sorted(self.worker_threads)}")
+        complaint = next((line for line in self.log_lines if SANITIZER.search(line)), None)
+        if complaint:
+            raise Problem(f"sanitizer or assertion: {complaint}")
+        if self.baseline is not None:
+            self._verify_counters()
+
+    def _verify_descriptors(self):
+        deadline = time.monotonic() + 3
+        while self.descriptors() > self.baseline:
+            if time.monotonic() > deadline:
+                raise Problem(
+                    f"{self.descriptors()} descriptors open, {self.baseline} at ready: "
+                    f"{self._open_files()}"
+                )
+            time.sleep(0.02)
+
+    def _open_files(self):
+        folder = f"/proc/{self.pid}/fd"
+        return sorted(os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
+
+    def _verify_counters(self):
+        if not self.snapshots:
+            raise Problem("no counters were printed at the end")
+        final = self.snapshots[-1]
+        for name, group in [("sessions", final["sessions"])] + sorted(final["listeners"].items()):
+            closed = sum(group["closed"].values())
+            if group["active"] != 0 or group["accepted"] != closed:
+                raise Problem(f"final counters of {name} do not add up: {json.dumps(group)}")
+        for name, group in final["backends"].items():
+            if group["active"] != 0:
+                raise Problem(f"final counters of backend {name}: {json.dumps(group)}")
+        if final["sessions"]["closed"].get("internal_error"):
+            raise Problem(f"sessions ended as internal_error: {json.dumps(final['sessions'])}")
+
+    def story(self):
+        """The end of the log and of the records, for the report of a failure."""
+        lines = []
+        if self.process.poll() is not None and not self.checked:
+            lines.append(f"  penstock ended by itself with {self.process.returncode}")
+        lines += [f"  penstock log | {line}" for line in self.log_lines[-25:]]
+        lines += [f"  access log   | {json.dumps(record)}" for record in self.records[-5:]]
+        lines += [f"  counters     | {json.dumps(self.snapshots[-1])}"] if self.snapshots else []
+        return lines
