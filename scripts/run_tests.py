@@ -1,0 +1,315 @@
+"""Builds penstock and runs its test suites; the part of scripts/test behind the set-up.
+
+Each step prints one line with its duration and keeps its whole output in build/logs. A suite that
+crashes, hangs, runs nothing or cannot be built counts as a failure. The last line is
+`N passed, N failed`.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "logs"
+SUITES = ("unit", "contract", "sim", "e2e")
+TIERS = ("full", "coop", "plain")
+TAIL_LINES = 40
+
+BUILD_LIMIT_S = 1500
+CHECK_LIMIT_S = 1800
+# Sanitizers slow the code five- to tenfold; the limits only end what hangs.
+SUITE_LIMIT_S = {"unit": 120, "contract": 180, "sim": 300, "e2e": 300}
+SANITIZED_LIMIT_S = {"unit": 300, "contract": 400, "sim": 600, "e2e": 500}
+
+
+@dataclass
+class Totals:
+    """What all steps so far add up to."""
+
+    passed: int = 0
+    failed: int = 0
+    skips: dict = field(default_factory=dict)  # reason -> what was skipped for it
+
+    def skip(self, step, text):
+        """Notes `name: reason` of one skipped test, or a bare reason of a whole step."""
+        name, colon, reason = text.partition(": ")
+        what = f"{step}: {name}" if colon else step
+        self.skips.setdefault(reason if colon else text, []).append(what)
+
+    def skip_lines(self):
+        for reason, skipped in sorted(self.skips.items()):
+            more = f"; and {len(skipped) - 4} more" if len(skipped) > 4 else ""
+            yield f"skipped: {reason} ({'; '.join(skipped[:4])}{more})"
+
+
+@dataclass
+class Build:
+    """One build folder, the options it is set up with, and how its programs are run."""
+
+    name: str
+    options: list
+    compiler: str = ""
+    environment: dict = field(default_factory=dict)
+    wrapper: list = field(default_factory=list)
+    tiers: tuple = TIERS
+    e2e_options: list = field(default_factory=list)
+    limits: dict = field(default_factory=lambda: SUITE_LIMIT_S)
+
+    @property
+    def folder(self):
+        return ROOT / "build" / self.name
+
+
+@dataclass
+class Outcome:
+    """How a process ended; `problem` is empty when it did so by itself, with exit code 0."""
+
+    exit_code: int
+    problem: str
+    log: Path
+    seconds: float
+
+
+def run(step, command, limit_s, extra_environment=None):
+    """Runs a command in a process group of its own, with a time limit, into the step's log."""
+    log = LOGS / (step.replace(" ", "-") + ".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, **(extra_environment or {})}
+    started = time.monotonic()
+    problem = ""
+    with log.open("wb") as output:
+        output.write(f"$ {' '.join(map(str, command))}\n".encode())
+        output.flush()
+        try:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                                       stdout=output, stderr=subprocess.STDOUT,
+                                       start_new_session=True)
+        except OSError as error:
+            output.write(f"cannot run it: {error}\n".encode())
+            return Outcome(127, f"cannot run {command[0]}", log, 0.0)
+        try:
+            process.wait(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            problem = f"timed out after {limit_s} s"
+        finally:
+            end_group(process)
+    code = process.returncode
+    if not problem and code < 0:
+        problem = f"ended by {signal.Signals(-code).name}"
+    elif not problem and code > 0:
+        problem = f"exit code {code}"
+    return Outcome(code, problem, log, time.monotonic() - started)
+
+
+def end_group(process):
+    """Ends what is left of the group: the process that hangs, and children that a suite left."""
+    for number, patience_s in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(timeout=patience_s)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def report(step, outcome, passed, failed, details=()):
+    """Prints the step's line, and on failure what went wrong and the end of the log."""
+    mark = "FAILED" if failed else "ok    "
+    counts = f"{passed} passed, {failed} failed"
+    say(f"{mark}  {step:<22} {counts:<26} {outcome.seconds:7.1f} s")
+    if failed == 0:
+        return
+    for detail in details:
+        say(f"    {detail}")
+    say(f"    the end of {outcome.log.relative_to(ROOT)}:")
+    for line in outcome.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]:
+        say(f"    | {line}")
+
+
+def run_single(totals, step, command, limit_s, environment=None):
+    """A step that passes or fails as a whole. True when it passed."""
+    outcome = run(step, command, limit_s, environment)
+    passed = 0 if outcome.problem else 1
+    totals.passed += passed
+    totals.failed += 1 - passed
+    report(step, outcome, passed, 1 - passed, [outcome.problem])
+    for text in skips_in(outcome.log):
+        totals.skip(step, text)
+    return passed == 1
+
+
+def skips_in(log):
+    lines = log.read_text(errors="replace").splitlines()
+    return [line[len("SKIP "):].strip() for line in lines if line.startswith("SKIP ")]
+
+
+def build(totals, target):
+    """Sets the folder up if needed and compiles everything in it. Its success counts as no test."""
+    step = f"build {target.name}"
+    environment = {"CXX": target.compiler} if target.compiler else {}
+    setup = ["meson", "setup", "-Dtests=true", *target.options, str(target.folder)]
+    if not (target.folder / "build.ninja").exists():
+        shutil.rmtree(target.folder, ignore_errors=True)
+        outcome = run(step, setup, BUILD_LIMIT_S, environment)
+    else:
+        outcome = Outcome(0, "", LOGS, 0.0)
+    if not outcome.problem:
+        jobs = str(len(os.sched_getaffinity(0)))
+        compile_command = ["meson", "compile", "-C", str(target.folder), "-j", jobs]
+        outcome = run(step, compile_command, BUILD_LIMIT_S, environment)
+    if outcome.problem:
+        totals.failed += 1
+        report(step, outcome, 0, 1, [outcome.problem])
+        return False
+    say(f"ok      {step:<49} {outcome.seconds:7.1f} s")
+    return True
+
+
+def read_catch(path):
+    """A Catch2 XML report: cases passed, names of the failed, skip reasons, is it whole."""
+    passed, failed, skips = 0, [], []
+    try:
+        for _, element in ElementTree.iterparse(path):
+            if element.tag != "TestCase":
+                continue
+            result = element.find("OverallResult")
+            skipped = element.find(".//Skip")
+            if result is None or result.get("success") != "true":
+                failed.append(element.get("name", "?"))
+            elif skipped is not None:
+                skips.append(f"{element.get('name')}: {(skipped.text or '').strip()}")
+            else:
+                passed += 1
+    except (OSError, ElementTree.ParseError):
+        return passed, failed, skips, False
+    return passed, failed, skips, True
+
+
+def run_catch(totals, target, suite):
+    """Runs one Catch2 program. Its XML report gives the counts, its console output is the log."""
+    step = f"{target.name} {suite}"
+    program = target.folder / "tests" / suite / f"{suite}-tests"
+    results = LOGS / f"{step.replace(' ', '-')}.xml"
+    results.unlink(missing_ok=True)
+    command = [*target.wrapper, str(program), "--reporter", f"xml::out={results}",
+               "--reporter", "console"]
+    outcome = run(step, command, target.limits[suite], target.environment)
+    passed, failed_names, skips, whole = read_catch(results)
+    details = [f"failed: {name}" for name in failed_names]
+    failed = len(failed_names)
+    if not whole or (outcome.problem and failed == 0):
+        failed += 1
+        details.append(f"the suite did not end well: {outcome.problem or 'its report is cut off'}")
+    elif passed + failed == 0:
+        failed = 1
+        details.append("the suite ran no test")
+    elif outcome.problem:
+        details.append(f"the suite: {outcome.problem}")
+    totals.passed += passed
+    totals.failed += failed
+    for text in skips:
+        totals.skip(step, text)
+    report(step, outcome, passed, failed, details)
+
+
+def run_end_to_end(totals, target, tier):
+    """Runs the end-to-end suite against one io_uring tier; its own last line gives the counts."""
+    step = f"{target.name} e2e {tier}"
+    command = [*target.wrapper, sys.executable, "tests/e2e/run.py",
+               "--binary", str(target.folder / "penstock"), "--tier", tier, *target.e2e_options]
+    outcome = run(step, command, target.limits["e2e"], target.environment)
+    lines = outcome.log.read_text(errors="replace").strip().splitlines()
+    counts = re.fullmatch(r"(\d+) passed, (\d+) failed(?:, \d+ skipped)?", lines[-1])
+    passed, failed = (int(counts[1]), int(counts[2])) if counts else (0, 0)
+    details = []
+    if failed == 0 and (not counts or outcome.problem or passed == 0):
+        failed = 1
+        details.append(f"the suite did not end well: {outcome.problem or 'it ran no test'}")
+    totals.passed += passed
+    totals.failed += failed
+    for text in skips_in(outcome.log):
+        totals.skip(step, text)
+    report(step, outcome, passed, failed, details)
+
+
+def run_suites(totals, target, suites):
+    """Builds a folder and runs the suites in it. A failed build is one failure, and the end."""
+    if not build(totals, target):
+        return
+    for suite in suites:
+        if suite != "e2e":
+            run_catch(totals, target, suite)
+            continue
+        for tier in target.tiers:
+            run_end_to_end(totals, target, tier)
+
+
+def sanitizer_builds():
+    """AddressSanitizer with UndefinedBehaviorSanitizer, and ThreadSanitizer (they exclude it)."""
+    common = {"tiers": TIERS[:1], "e2e_options": ["--scale", "small"], "limits": SANITIZED_LIMIT_S}
+    asan = Build("asan", ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined",
+                          "-Db_lundef=false"], **common)
+    asan.environment = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+                        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    tsan = Build("tsan", ["--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"],
+                 **common)
+    tsan.environment = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
+    # GCC 12's ThreadSanitizer does not know address layouts with more than 28 random bits, which
+    # some kernels use; without randomization it starts everywhere.
+    if subprocess.run(["setarch", "-R", "true"], capture_output=True, check=False).returncode == 0:
+        tsan.wrapper = ["setarch", "-R"]
+    return [asan, tsan]
+
+
+def run_all_extras(totals, suites):
+    """What --all adds."""
+    for target in sanitizer_builds():
+        run_suites(totals, target, suites)
+    clang = shutil.which("clang++-19") or shutil.which("clang++")
+    if clang:
+        build(totals, Build("clang", ["--buildtype=debugoptimized"], compiler=clang))
+    else:
+        totals.skip("build clang", "no clang++ is installed")
+    run_single(totals, "check --all", ["scripts/check", "--all"], CHECK_LIMIT_S)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/test", description="Builds and runs the tests.")
+    parser.add_argument("--all", action="store_true",
+                        help="also the sanitizer builds, a clang build and the static checks")
+    parser.add_argument("--only", choices=SUITES, action="append", help="run this suite only")
+    options = parser.parse_args()
+    suites = options.only or list(SUITES)
+
+    totals = Totals()
+    started = time.monotonic()
+    if not options.only:
+        run_single(totals, "tidy selftest", ["scripts/tidy", "--selftest"], 60)
+        run_single(totals, "tidy", ["scripts/tidy"], 60)
+    run_suites(totals, Build("test", ["--buildtype=debugoptimized"]), suites)
+    if options.all:
+        run_all_extras(totals, suites)
+
+    for line in totals.skip_lines():
+        say(line)
+    say(f"took {time.monotonic() - started:.0f} s; logs are in {LOGS.relative_to(ROOT)}")
+    say(f"{totals.passed} passed, {totals.failed} failed")
+    return 1 if totals.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
