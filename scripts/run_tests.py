@@ -161,7 +161,7 @@ def build(totals, target):
     """Sets the folder up if needed and compiles everything in it. Its success counts as no test."""
     step = f"build {target.name}"
     environment = {"CXX": target.compiler} if target.compiler else {}
-    setup = ["meson", "setup", "-Dtests=true", *target.options, str(target.folder)]
+    setup = ["meson", "setup", "--werror", "-Dtests=true", *target.options, str(target.folder)]
     if not (target.folder / "build.ninja").exists():
         shutil.rmtree(target.folder, ignore_errors=True)
         outcome = run(step, setup, BUILD_LIMIT_S, environment)

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "penstock/base/log.h"
+#include "words.h"
 
 namespace penstock::app {
 namespace {
@@ -70,7 +71,8 @@ AccessLog::AccessLog(std::string target, UniqueFd file, LineOutput& standard_out
 AccessLog::~AccessLog() {
   thread_.request_stop();
   thread_.join();
-  if (lost_ > 0) log::warn("access log {}: {} lines could not be written", target_, lost_);
+  if (lost_ > 0)
+    log::warn("access log {}: {} could not be written", target_, counted(lost_, "line"));
 }
 
 void AccessLog::run(const std::stop_token& stop) {

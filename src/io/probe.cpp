@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <optional>
-#include <vector>
 
 #include "penstock/base/unique_fd.h"
 #include "penstock/io/features.h"
@@ -138,30 +137,6 @@ bool try_multishot_accept(FeatureSet base) {
   return (cqe->flags & IORING_CQE_F_MORE) != 0;
 }
 
-/// A send larger than the socket takes at once must come back whole after the reader has drained
-/// it.
-bool try_send_waitall(FeatureSet base) {
-  TrialRing ring(base);
-  SocketPair pair;
-  if (ring.status() != 0 || !pair.near.valid()) return false;
-  const int small = 4096;
-  ::setsockopt(pair.near.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-  const std::vector<char> bytes(std::size_t{64} << 10);
-  std::vector<char> sink(bytes.size());
-  io_uring_prep_send(&ring.sqe(), pair.near.get(), bytes.data(), bytes.size(),
-                     MSG_NOSIGNAL | MSG_WAITALL);
-  if (io_uring_submit_and_get_events(&ring.raw()) < 0) return false;
-  for (int i = 0; i < 1000; ++i) {
-    io_uring_cqe* cqe = nullptr;
-    if (io_uring_peek_cqe(&ring.raw(), &cqe) == 0)
-      return cqe->res == static_cast<int>(bytes.size());
-    if (::recv(pair.far.get(), sink.data(), sink.size(), MSG_DONTWAIT) < 0 && errno != EAGAIN)
-      return false;
-    if (io_uring_get_events(&ring.raw()) < 0) return false;
-  }
-  return false;
-}
-
 bool try_feature(FeatureSet base, Feature feature) {
   switch (feature) {
     case Feature::buffer_ring:
@@ -183,8 +158,6 @@ bool try_feature(FeatureSet base, Feature feature) {
       return try_multishot_accept(base);
     case Feature::poll_first:
       return try_poll_first(base);
-    case Feature::send_waitall:
-      return try_send_waitall(base);
   }
   return false;
 }

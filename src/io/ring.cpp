@@ -2,6 +2,7 @@
 #include "penstock/io/ring.h"
 
 #include <liburing.h>
+#include <poll.h>
 
 #include <cerrno>
 
@@ -82,8 +83,13 @@ void Ring::receive_now(Op& op, int fd, std::span<std::byte> to) noexcept {
 
 void Ring::send(Op& op, int fd, std::span<const std::byte> bytes) noexcept {
   io_uring_sqe* sqe = take_sqe(op, OpKind::send);
-  const int flags = MSG_NOSIGNAL | (features_.has(Feature::send_waitall) ? MSG_WAITALL : 0);
-  io_uring_prep_send(sqe, fd, bytes.data(), bytes.size(), flags);
+  io_uring_prep_send(sqe, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  tag(*sqe, op);
+}
+
+void Ring::watch_writable(Op& op, int fd) noexcept {
+  io_uring_sqe* sqe = take_sqe(op, OpKind::writable);
+  io_uring_prep_poll_multishot(sqe, fd, POLLOUT);
   tag(*sqe, op);
 }
 

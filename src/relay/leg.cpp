@@ -35,7 +35,9 @@ void Leg::arm_receive(io::BufferPool& buffers, io::Ring& ring) noexcept {
 }
 
 void Leg::arm_send(io::Ring& ring) noexcept {
-  if (!send_op.in_flight && !outgoing.empty() && !dead) ring.send(send_op, fd, outgoing.readable());
+  if (send_op.in_flight || outgoing.empty() || dead || full_) return;
+  drained_ = false;
+  ring.send(send_op, fd, outgoing.readable());
 }
 
 Leg::Received Leg::received(const io::Completion& completion, io::BufferPool& buffers) noexcept {
@@ -70,17 +72,25 @@ Leg::Received Leg::received(const io::Completion& completion, io::BufferPool& bu
   }
 }
 
-bool Leg::sent(int result) noexcept {
-  if (result >= 0) {
+bool Leg::sent(int result, io::Ring& ring) noexcept {
+  if (result < 0) {
+    const io::Fate fate = io::fate_of(result);
+    if (fate != io::Fate::again && fate != io::Fate::cancelled && fate != io::Fate::no_buffer) {
+      dead = broken = true;
+      outgoing.clear();
+      return false;
+    }
+  } else {
     outgoing.consumed(static_cast<std::size_t>(result));
-    return true;
   }
-  const io::Fate fate = io::fate_of(result);
-  if (fate == io::Fate::again || fate == io::Fate::cancelled || fate == io::Fate::no_buffer)
-    return true;
-  dead = broken = true;
-  outgoing.clear();
-  return false;
+  full_ = !outgoing.empty() && !drained_;
+  if (full_ && !writable_op.in_flight) ring.watch_writable(writable_op, fd);
+  return true;
+}
+
+void Leg::became_writable() noexcept {
+  full_ = false;
+  drained_ = send_op.in_flight;
 }
 
 tls::Window Leg::open_window(io::BufferPool& buffers) noexcept {

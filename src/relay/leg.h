@@ -28,11 +28,15 @@ class Leg {
 
   /// `role` tells the shard's loop what `owner` is.
   Leg(void* owner, Side side, std::uint8_t role) noexcept
-      : receive_op(owner, side, role), send_op(owner, side, role), cancel_op(owner, side, role) {}
+      : receive_op(owner, side, role),
+        send_op(owner, side, role),
+        writable_op(owner, side, role),
+        cancel_op(owner, side, role) {}
 
   /// A request on the socket may still complete.
   [[nodiscard]] bool busy() const noexcept {
-    return receive_op.in_flight || send_op.in_flight || cancel_op.in_flight;
+    return receive_op.in_flight || send_op.in_flight || writable_op.in_flight ||
+           cancel_op.in_flight;
   }
   /// Nothing more can be decoded without another receive.
   [[nodiscard]] bool needs_input() const noexcept { return engine ? starved_ : incoming.empty(); }
@@ -40,12 +44,14 @@ class Leg {
   [[nodiscard]] bool flushed() const noexcept { return outgoing.empty() && !send_op.in_flight; }
 
   void arm_receive(io::BufferPool& buffers, io::Ring& ring) noexcept;
-  /// Sends what is outgoing, unless a send is in flight or the socket is dead.
+  /// Sends what is outgoing, unless a send is in flight or the socket is full or dead.
   void arm_send(io::Ring& ring) noexcept;
   [[nodiscard]] Received received(const io::Completion& completion,
                                   io::BufferPool& buffers) noexcept;
   /// Takes a send's result into account. False when the socket is dead: fate_of(result) says how.
-  [[nodiscard]] bool sent(int result) noexcept;
+  [[nodiscard]] bool sent(int result, io::Ring& ring) noexcept;
+  /// The socket may take more than it did.
+  void became_writable() noexcept;
 
   [[nodiscard]] Handshake handshake(io::BufferPool& buffers) noexcept;
   /// Fills an empty `pipe` with what the peer's stream holds. TLS: may leave ciphertext to send
@@ -60,7 +66,8 @@ class Leg {
   int fd = -1;
   std::unique_ptr<tls::Engine> engine;  ///< null: plain, bytes pass as they are
   io::Op receive_op;
-  io::Op send_op;  ///< also the connect of a leg that dials
+  io::Op send_op;      ///< also the connect of a leg that dials
+  io::Op writable_op;  ///< watches the socket, from the first time that it took less than offered
   io::Op cancel_op;
   Slice incoming;            ///< from the socket, not decoded yet
   Slice outgoing;            ///< to the socket, encoded
@@ -77,6 +84,8 @@ class Leg {
   [[nodiscard]] tls::Window open_window(io::BufferPool& buffers) noexcept;
   void close_window(const tls::Window& window) noexcept;
 
+  bool full_ = false;         // the socket took less than offered and has not become writable since
+  bool drained_ = false;      // it became writable while a send was in flight
   bool starved_ = false;      // TLS: the engine yields nothing without more ciphertext
   io::Buffer lent_;           // to the receive in flight, when it does not take one from the ring
   bool bulk_ = false;         // the last receive filled its buffer: the next one gets a large one

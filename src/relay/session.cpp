@@ -63,6 +63,9 @@ void Session::on_completion(const io::Completion& completion) {
       case io::OpKind::send:
         on_sent(side, completion);
         break;
+      case io::OpKind::writable:
+        on_writable(side);
+        break;
       case io::OpKind::connect:
         connect_result_ = completion.result;
         on_dialed();
@@ -130,7 +133,7 @@ void Session::on_received(Side from, const io::Completion& completion) {
 
 void Session::on_sent(Side to, const io::Completion& completion) {
   Leg& sink = leg(to);
-  if (!sink.sent(completion.result)) {
+  if (!sink.sent(completion.result, context_.ring)) {
     if (phase_ != Phase::relaying) return close(CloseReason::client_gone, Ending::abort);
     return fail(to, io::fate_of(completion.result) == io::Fate::timed_out ? timed_out_by(to)
                                                                           : reset_by(to));
@@ -140,6 +143,12 @@ void Session::on_sent(Side to, const io::Completion& completion) {
   pump(other(to));
   // On a TLS leg decoding may have waited for room in what was just sent.
   if (phase_ == Phase::relaying && sink.engine) pump(to);
+}
+
+void Session::on_writable(Side to) {
+  Leg& sink = leg(to);
+  sink.became_writable();
+  sink.arm_send(context_.ring);
 }
 
 /// Does whatever the direction from `from` can do next.

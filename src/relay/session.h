@@ -65,6 +65,7 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   void pump_preface();
   void on_received(Side from, const io::Completion& completion);
   void on_sent(Side to, const io::Completion& completion);
+  void on_writable(Side to);
   void pump(Side from);
   void end_direction(Side from);
   void fail(Side side, CloseReason reason);

@@ -40,8 +40,10 @@ void Session::on_closing_completion(const io::Completion& completion) {
     leg.incoming.clear();
     (void)leg.received(completion, context_.buffers);
     leg.incoming.clear();
-  } else if (completion.op.kind == io::OpKind::send) {
-    (void)leg.sent(completion.result);
+  } else if (completion.op.kind == io::OpKind::send && ending_ == Ending::flush) {
+    (void)leg.sent(completion.result, context_.ring);
+  } else if (completion.op.kind == io::OpKind::writable) {
+    leg.became_writable();
   }
   settle();
 }

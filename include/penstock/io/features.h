@@ -24,8 +24,7 @@ namespace penstock::io {
   X(coop_taskrun, false, "5.19", "completions do not interrupt the shard")                  \
   X(registered_ring, false, "5.18", "the ring's descriptor is looked up once")              \
   X(multishot_accept, false, "5.19", "one submission accepts many connections")             \
-  X(poll_first, false, "5.19", "a receive on an empty socket is not tried twice")           \
-  X(send_waitall, false, "5.19", "the kernel continues short sends")
+  X(poll_first, false, "5.19", "a receive on an empty socket is not tried twice")
 
 enum class Feature : std::uint8_t {
 #define PENSTOCK_X(name, required, since, gain) name,

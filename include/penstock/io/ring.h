@@ -36,8 +36,14 @@ class Ring {
   void receive_into(Op& op, int fd, std::span<std::byte> to) noexcept;
   /// The same, but completes with -EAGAIN when there is no data now.
   void receive_now(Op& op, int fd, std::span<std::byte> to) noexcept;
-  /// Sends; short results are possible. `bytes` must live until the completion.
+  /// Sends what the socket takes now; result: bytes, perhaps fewer than asked, or -EAGAIN. It never
+  /// waits: a waiting send to a peer that has ended its own stream is polled in a busy loop by the
+  /// kernel (which takes the peer's FIN for readiness), 128 times, and then given to a worker
+  /// thread (seen on 6.18). `bytes` must live until the completion.
   void send(Op& op, int fd, std::span<const std::byte> bytes) noexcept;
+  /// Completes each time that `fd` may have become writable, once at first, until cancelled or
+  /// ended by the kernel.
+  void watch_writable(Op& op, int fd) noexcept;
   /// Waits for a notify() of `event_fd`.
   void wait_event(Op& op, int event_fd) noexcept;
   /// Cancels everything in flight on `fd`; result: how many, 0 included. The cancelled ops complete
