@@ -22,8 +22,8 @@ TEMPLATE_TEST_CASE("a multishot accept reports that more will come", "[accept]",
   CHECK(accept.in_flight);
 }
 
-TEMPLATE_TEST_CASE("an accept takes connections that were queued before it", "[accept]",
-                   LinuxWorld, SimWorld) {
+TEMPLATE_TEST_CASE("an accept takes connections that were queued before it", "[accept]", LinuxWorld,
+                   SimWorld) {
   TestType world;
   Driver driver(world);
   const OwnListener listener = world.listen(Family::v4);

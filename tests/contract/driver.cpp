@@ -13,9 +13,9 @@ constexpr Duration quiet_time = 20ms;
 }  // namespace
 
 Driver::Driver(World& world, const io::BufferPool::Options& buffers) : world_(world) {
-  auto ring = io::Ring::open(world.kernel(), {.submission_entries = 64,
-                                              .completion_entries = 256,
-                                              .features = world.features()});
+  auto ring = io::Ring::open(
+      world.kernel(),
+      {.submission_entries = 64, .completion_entries = 256, .features = world.features()});
   REQUIRE(ring.has_value());
   ring_ = std::move(*ring);
   auto pool = io::BufferPool::create(*ring_, buffers);
@@ -72,6 +72,12 @@ io::Op& Driver::send(int fd, std::string bytes) {
   return op;
 }
 
+io::Op& Driver::watch_writable(int fd) {
+  io::Op& op = new_op(fd);
+  ring_->watch_writable(op, fd);
+  return op;
+}
+
 io::Op& Driver::connect(const Endpoint& peer) {
   opened_ = own(world_.kernel().open_socket(peer, {}));
   peers_.push_back(peer);
@@ -104,6 +110,24 @@ bool Driver::stays_quiet(io::Op& op) {
   const Instant until = world_.kernel().now() + quiet_time;
   while (world_.kernel().now() < until && outcomes_[&op].empty()) turn(quiet_time / 4);
   return outcomes_[&op].empty();
+}
+
+std::size_t Driver::fill(int fd) {
+  // Seen on Linux: a receiver that has no room takes more after its delayed acknowledgement.
+  constexpr Duration settled = 300ms;
+  std::size_t taken = 0;
+  Instant last = world_.kernel().now();
+  while (world_.kernel().now() - last < settled) {
+    const int result = wait(send(fd, std::string(65536, 'x'))).result;
+    if (result == -EAGAIN) {
+      world_.pause();
+      continue;
+    }
+    REQUIRE(result > 0);
+    taken += static_cast<std::size_t>(result);
+    last = world_.kernel().now();
+  }
+  return taken;
 }
 
 void Driver::turn(Duration limit) {

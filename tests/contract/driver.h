@@ -18,19 +18,17 @@ namespace penstock::contract {
 /// A completion, with the buffer that it used; the buffer is free again when this is destroyed.
 struct Outcome {
   int result = 0;
-  bool more = false;        ///< further completions of the operation will come
-  bool nonempty = false;    ///< the socket had more to read
+  bool more = false;      ///< further completions of the operation will come
+  bool nonempty = false;  ///< the socket had more to read
   io::Buffer buffer;
-  std::string data;         ///< what was received
+  std::string data;  ///< what was received
 };
 
 class Driver {
  public:
-  explicit Driver(World& world, const io::BufferPool::Options& buffers = {
-                                    .small_count = 64,
-                                    .large_count = 4,
-                                    .small_posted = 16,
-                                    .large_posted = 4});
+  explicit Driver(World& world,
+                  const io::BufferPool::Options& buffers = {
+                      .small_count = 64, .large_count = 4, .small_posted = 16, .large_posted = 4});
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
   ~Driver();
@@ -45,6 +43,7 @@ class Driver {
   io::Op& receive_into(int fd, std::span<std::byte> to);
   io::Op& receive_now(int fd, std::span<std::byte> to);
   io::Op& send(int fd, std::string bytes);
+  io::Op& watch_writable(int fd);
   /// Opens a socket too; its descriptor is opened().
   io::Op& connect(const Endpoint& peer);
   [[nodiscard]] int opened() const noexcept { return opened_; }
@@ -65,12 +64,14 @@ class Driver {
     }
     return reached();
   }
+  /// Sends on `fd` until it takes no more, and still no more after a while; the bytes taken.
+  std::size_t fill(int fd);
   /// One wait of the ring, at most `limit` long.
   void turn(Duration limit);
   [[nodiscard]] io::BufferPool& pool() noexcept { return *pool_; }
 
  private:
-  static constexpr int patience = 3000;   // pauses of 1 ms
+  static constexpr int patience = 3000;  // pauses of 1 ms
 
   io::Op& new_op(int fd);
   void end_all() noexcept;

@@ -26,7 +26,7 @@ class LinuxWorld final : public World {
 
   io::LinuxKernel kernel_;
   io::FeatureSet features_;
-  std::string folder_;   // for unix sockets
+  std::string folder_;  // for unix sockets
   int paths_ = 0;
   std::thread notifier_;
 };

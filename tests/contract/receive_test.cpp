@@ -44,8 +44,8 @@ TEMPLATE_TEST_CASE("a receive that may not wait takes what is there, or says EAG
   CHECK(c.driver.wait(c.driver.receive_now(c.fd, bytes)).result == 0);
 }
 
-TEMPLATE_TEST_CASE("a receive fills at most receive_size and says that there is more",
-                   "[receive]", LinuxWorld, SimWorld) {
+TEMPLATE_TEST_CASE("a receive fills at most receive_size and says that there is more", "[receive]",
+                   LinuxWorld, SimWorld) {
   Connected<TestType> c;
   const std::size_t size = io::BufferPool::receive_size(io::BufferClass::small);
   REQUIRE(c.remote->write(std::string(size + 10, 'y')) == size + 10);
@@ -70,8 +70,8 @@ TEMPLATE_TEST_CASE("a receive that is waiting completes with 0 at the peer's FIN
   CHECK_FALSE(end.buffer);
 }
 
-TEMPLATE_TEST_CASE("a receive after the peer's FIN completes with 0, again and again",
-                   "[receive]", LinuxWorld, SimWorld) {
+TEMPLATE_TEST_CASE("a receive after the peer's FIN completes with 0, again and again", "[receive]",
+                   LinuxWorld, SimWorld) {
   const Family family = GENERATE(Family::v4, Family::unix_path);
   Connected<TestType> c(family);
   c.remote->send_fin();
@@ -88,7 +88,7 @@ TEMPLATE_TEST_CASE("data before a FIN is received before the 0", "[receive]", Li
   c.world.pause();
   const Outcome data = c.driver.wait(c.driver.receive(c.fd));
   CHECK(data.data == "last words");
-  CHECK(data.nonempty);   // a FIN counts as something to read
+  CHECK(data.nonempty);  // a FIN counts as something to read
   CHECK(c.driver.wait(c.driver.receive(c.fd)).result == 0);
 }
 
@@ -141,19 +141,21 @@ TEMPLATE_TEST_CASE("a cancel by descriptor that finds nothing completes with 0",
   CHECK(c.driver.wait(c.driver.cancel(c.fd)).result == 0);
 }
 
-TEMPLATE_TEST_CASE("a cancel by descriptor ends its receive and its send, nobody else's",
+TEMPLATE_TEST_CASE("a cancel by descriptor ends its receive and its watch, nobody else's",
                    "[receive]", LinuxWorld, SimWorld) {
   Connected<TestType> c;
   const auto other_remote = c.world.connect(c.listener.at);
   const int other_fd = c.driver.own(c.world.kernel().accept_now(c.listener.fd));
   io::Op& other_receive = c.driver.receive(other_fd);
-  std::size_t sent = 0;
-  io::Op& send = c.fill(sent);
+  c.fill();
+  io::Op& watch = c.driver.watch_writable(c.fd);
   io::Op& receive = c.driver.receive(c.fd);
   REQUIRE(c.driver.stays_quiet(receive));
   CHECK(c.driver.wait(c.driver.cancel(c.fd)).result == 2);
   CHECK(c.driver.wait(receive).result == -ECANCELED);
-  CHECK(c.driver.wait(send).result != 65536);
+  const Outcome last = c.driver.wait(watch);
+  CHECK(last.result == -ECANCELED);
+  CHECK_FALSE(last.more);
   CHECK(c.driver.stays_quiet(other_receive));
 }
 
@@ -179,6 +181,15 @@ TEMPLATE_TEST_CASE("a receive that waits finds a buffer that was posted meanwhil
   first.buffer.reset();
   c.remote->write("two");
   CHECK(c.driver.wait(receive).data == "two");
+}
+
+TEMPLATE_TEST_CASE("a receive that expects data says ENOBUFS at once when no buffer is posted",
+                   "[receive]", LinuxWorld, SimWorld) {
+  Connected<TestType> c(Family::v4, one_buffer);
+  c.remote->write("one");
+  Outcome first = c.driver.wait(c.driver.receive(c.fd));
+  const bool expect_data = true;  // the socket is not polled first
+  CHECK(c.driver.wait(c.driver.receive(c.fd, expect_data)).result == -ENOBUFS);
 }
 
 TEMPLATE_TEST_CASE("ENOBUFS hides a FIN and a RST until a buffer is posted", "[receive]",

@@ -9,7 +9,7 @@
 namespace penstock::contract {
 namespace {
 
-constexpr std::size_t buffer_bytes = 65536;   // what Linux makes of the 32 KiB that LinuxWorld sets
+constexpr std::size_t buffer_bytes = 65536;  // what Linux makes of the 32 KiB that LinuxWorld sets
 
 Endpoint endpoint(const std::string& text) {
   const auto parsed = Endpoint::parse(text);
@@ -90,7 +90,8 @@ std::unique_ptr<Remote> SimWorld::connect(const Endpoint& to) {
     REQUIRE(result == 0);
     return std::make_unique<SimRemote>(*stream);
   }
-  const auto dial = network.dial(free_address(to.family() == AF_INET ? Family::v4 : Family::v6), to);
+  const auto dial =
+      network.dial(free_address(to.family() == AF_INET ? Family::v4 : Family::v6), to);
   pause();
   REQUIRE(dial->done);
   REQUIRE(dial->result == 0);

@@ -1,6 +1,6 @@
-// World: what a kernel and its surroundings look like to a contract test: listeners, servers and the
-// far ends of connections, over the real kernel on loopback or over the simulator. A statement that
-// holds in both is one that the simulator may be trusted on.
+// World: what a kernel and its surroundings look like to a contract test: listeners, servers and
+// the far ends of connections, over the real kernel on loopback or over the simulator. A statement
+// that holds in both is one that the simulator may be trusted on.
 #pragma once
 
 #include <memory>

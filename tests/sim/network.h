@@ -25,12 +25,12 @@ namespace penstock::sim {
 struct Wire {
   Duration latency_min{};
   Duration latency_max{};
-  double split = 0;                        ///< chance that a delivery moves only a part
-  std::size_t send_buffer_min = 65536;     ///< each stream draws its sizes
+  double split = 0;                     ///< chance that a delivery moves only a part
+  std::size_t send_buffer_min = 65536;  ///< each stream draws its sizes
   std::size_t send_buffer_max = 65536;
   std::size_t receive_buffer_min = 65536;
   std::size_t receive_buffer_max = 65536;
-  Duration user_timeout = 60s;             ///< until a connection to a vanished peer is given up
+  Duration user_timeout = 60s;  ///< until a connection to a vanished peer is given up
 };
 
 class Network;
@@ -57,8 +57,15 @@ class Stream {
 
   /// A receive would not say -EAGAIN.
   [[nodiscard]] bool readable() const noexcept;
-  /// A send would not say -EAGAIN.
+  /// A third of the send buffer is free, or a send would fail: what poll(2) calls writable.
   [[nodiscard]] bool writable() const noexcept;
+  /// The peer has ended its stream: Linux tells that to every poll, asked for or not.
+  [[nodiscard]] bool peer_ended() const noexcept { return fin_received_; }
+  /// Counts the moments at which a poll for writability is woken up: room was wanted and has come
+  /// up, or the connection's state has changed.
+  [[nodiscard]] std::uint64_t writable_events() const noexcept { return writable_events_; }
+  /// The kernel had no memory for more: room is wanted, and comes up a little later.
+  void starve();
   [[nodiscard]] bool has_unread() const noexcept { return !in_.empty() || fin_received_; }
   /// Sent but not acknowledged, a FIN included (SIOCOUTQ; unix: not read).
   [[nodiscard]] std::size_t unacknowledged() const noexcept;
@@ -80,8 +87,10 @@ class Stream {
   friend class Network;
   void kick();
   void deliver();
-  void deliver_data();
+  bool deliver_data();
   void fail(int error) noexcept;
+  void receive_fin() noexcept;
+  void note_room() noexcept;
   [[nodiscard]] std::size_t room() const noexcept;
   int send_unix(std::span<const std::byte> from);
   void close_unix();
@@ -90,18 +99,20 @@ class Stream {
   Stream* peer_ = nullptr;
   Endpoint local_;
   Endpoint remote_;
-  std::string in_;                 // arrived, not read
-  std::string out_;                // sent by the application, not arrived
+  std::string in_;   // arrived, not read
+  std::string out_;  // sent by the application, not arrived
   std::size_t send_buffer_;
   std::size_t receive_buffer_;
   std::uint64_t arrived_ = 0;
-  int error_ = 0;                  // sk_err: told to whoever asks first
+  int error_ = 0;  // sk_err: told to whoever asks first
+  std::uint64_t writable_events_ = 0;
+  bool room_wanted_ = false;  // a send was cut short: SOCK_NOSPACE
   bool write_shut_ = false;
   bool fin_delivered_ = false;
   bool fin_received_ = false;
   bool reset_queued_ = false;
-  bool dead_ = false;              // TCP_CLOSE
-  bool closed_ = false;            // the application has closed it
+  bool dead_ = false;    // TCP_CLOSE
+  bool closed_ = false;  // the application has closed it
   bool vanished_ = false;
   bool delivery_due_ = false;
 };
@@ -110,10 +121,10 @@ class Stream {
 struct Listener {
   Endpoint at;
   std::size_t backlog = 4096;
-  std::deque<Stream*> queue;              ///< established, not accepted
-  bool dropping = false;                  ///< SYNs are dropped: drop_new_connections()
+  std::deque<Stream*> queue;  ///< established, not accepted
+  bool dropping = false;      ///< SYNs are dropped: drop_new_connections()
   bool open = true;
-  std::function<void(Stream&)> on_queued; ///< a server that accepts by itself
+  std::function<void(Stream&)> on_queued;  ///< a server that accepts by itself
 };
 
 /// What answers at an address where nobody listens.
@@ -125,8 +136,8 @@ struct Dial {
   Endpoint to;
   bool abandoned = false;
   bool done = false;
-  int result = 0;              ///< 0 or -errno
-  Stream* stream = nullptr;    ///< as soon as the server's kernel has agreed
+  int result = 0;            ///< 0 or -errno
+  Stream* stream = nullptr;  ///< as soon as the server's kernel has agreed
   int tries = 0;
   std::function<void(Dial&)> on_done;
 };

@@ -1,5 +1,5 @@
-// What has to hold of every session, judged from outside: by what the two remote ends sent, received
-// and were told, and by the one record that the session left.
+// What has to hold of every session, judged from outside: by what the two remote ends sent,
+// received and were told, and by the one record that the session left.
 #include <algorithm>
 #include <cerrno>
 
@@ -34,8 +34,7 @@ void World::check_record(const stats::SessionRecord& record) {
                   reason != CloseReason::handshake_failed && reason != CloseReason::tls_error);
   if (!record.backend || record.tries != 1 || !record.client.is_ip()) return;
   // The first choice, by a liveness that was current when it was made.
-  const auto key =
-      balance::key_of(record.client, setup_.hash_key, 0, routing_.hash_seed);
+  const auto key = balance::key_of(record.client, setup_.hash_key, 0, routing_.hash_seed);
   const Instant began = kernel_.now() - record.duration - 100ms;
   bool chosen = false;
   for (std::size_t i = 0; i < pushed_.size(); ++i) {
@@ -54,6 +53,8 @@ void World::check_end() {
     if (client.end != nullptr) check_session(client);
   }
   check_counters();
+  check_accept_errors();
+  check_dials();
 }
 
 /// Every remote end has heard of its end, and knows at most one partner.
@@ -74,24 +75,25 @@ std::vector<const RemoteEnd*> World::servers_of(const RemoteEnd& client) const {
   std::vector<const RemoteEnd*> servers;
   for (const auto& end : ends_) {
     if (is_client_[end->id() - 1]) continue;
-    if (end->peer_id() == client.id() || client.peer_id() == end->id()) servers.push_back(end.get());
+    if (end->peer_id() == client.id() || client.peer_id() == end->id())
+      servers.push_back(end.get());
   }
   return servers;
 }
 
 /// A FIN means that all has come: whoever saw one got everything, and the other end did send one.
 void World::check_streams(const RemoteEnd& from, const RemoteEnd& to) const {
-  if (!to.fin_seen() || to.stream().is_unix()) return;   // a unix socket has no RST to tell apart
+  if (!to.fin_seen() || to.stream().is_unix()) return;  // a unix socket has no RST to tell apart
   PENSTOCK_ASSERT(from.fin_sent() || (from.left() && from.stream().fin_arrived()));
   PENSTOCK_ASSERT(to.received() == from.sent());
 }
 
 void World::check_session(const Client& client) {
   const auto servers = servers_of(*client.end);
-  PENSTOCK_ASSERT(servers.size() <= 1);   // never a byte to a second backend
-  // A stream may be empty both ways; then nobody can tell who served whom.
-  if (servers.empty()) {
-    PENSTOCK_ASSERT(!client.end->fin_seen() || client.end->received() == 0);
+  PENSTOCK_ASSERT(servers.size() <= 1);  // never a byte to a second backend
+  if (servers.empty()) {                 // too few bytes to tell who served it, or nobody did
+    const bool had_none = client.record && is_connect_failure(client.record->reason);
+    PENSTOCK_ASSERT(!had_none || client.end->stream().is_unix() || !client.end->fin_seen());
     return;
   }
   const RemoteEnd& front = *client.end;
@@ -104,6 +106,8 @@ void World::check_session(const Client& client) {
       PENSTOCK_ASSERT(front.stream().fin_arrived() && back.stream().fin_arrived());
       PENSTOCK_ASSERT(back.left() || back.error() != 0 || back.received() == front.sent());
       PENSTOCK_ASSERT(front.left() || front.error() != 0 || front.received() == back.sent());
+      PENSTOCK_ASSERT(client.record->bytes_in == front.sent() || front.left());
+      PENSTOCK_ASSERT(client.record->bytes_out == back.sent() || back.left());
       break;
     case CloseReason::client_reset:
       PENSTOCK_ASSERT(front.left());
@@ -134,6 +138,26 @@ void World::check_reset(const Client& client, const RemoteEnd& gone, const Remot
   PENSTOCK_ASSERT(stayed.received() == gone.stream().arrived());
   if (stayed.stream().is_unix() || gone.stream().fin_arrived()) return;
   PENSTOCK_ASSERT(!stayed.fin_seen() && stayed.error() != 0);
+}
+
+/// Accepting backs off when it fails: it is tried ten times a second, not in a busy loop.
+void World::check_accept_errors() {
+  std::uint64_t errors = 0;
+  for (const auto& counters : counters_) errors += counters->accept_errors.get();
+  const auto pauses = static_cast<std::uint64_t>(setup_.active_time / 100ms + 3);
+  PENSTOCK_ASSERT(errors <= clients_.size() + setup_.shards * 2 * pauses);
+}
+
+/// Every dial that a record tells of was counted as one that came off or one that did not.
+void World::check_dials() {
+  if (cut_) return;  // a dial that was cut short counts as neither
+  std::uint64_t dials = 0;
+  for (const auto& counters : counters_) {
+    for (const auto& backend : counters->backend) {
+      dials += backend.connections.get() + backend.failed_connects.get();
+    }
+  }
+  PENSTOCK_ASSERT(dials == tally_.tries);
 }
 
 void World::check_counters() {

@@ -10,7 +10,7 @@
 namespace penstock::sim {
 namespace {
 
-constexpr std::uint64_t name_size = 8;   // a stream begins with its sender's id
+constexpr std::uint64_t name_size = 8;  // a stream begins with its sender's id
 
 }  // namespace
 
@@ -50,7 +50,7 @@ void RemoteEnd::move() {
     read();
     if (error_ == 0) write();
   }
-  if (error_ != 0 || (fin_seen_ && fin_sent_)) {
+  if ((error_ != 0 && read_ended_) || (fin_seen_ && fin_sent_)) {
     stream_.close();
     done_ = true;
     return;
@@ -66,12 +66,14 @@ void RemoteEnd::leave() {
 }
 
 void RemoteEnd::read() {
-  if (fin_seen_) return;
+  if (read_ended_) return;
   std::string bytes(network_.random().between(1, script_.read_chunk), '\0');
   const int result = stream_.receive(std::as_writable_bytes(std::span(bytes)));
   if (result > 0) return check(std::string_view(bytes).substr(0, static_cast<std::size_t>(result)));
-  if (result == 0) fin_seen_ = true;
-  if (result < 0 && result != -EAGAIN) error_ = -result;
+  if (result == -EAGAIN) return;
+  read_ended_ = true;
+  if (result < 0) error_ = -result;
+  fin_seen_ = error_ == 0;  // after a write has met the reset, an end of 0 is none
 }
 
 void RemoteEnd::write() {

@@ -1,6 +1,6 @@
-// RemoteEnd: a client or a backend's side of one connection, acting by a script at its own pace. The
-// bytes that it sends can be told from anybody else's at any position, so what arrives is checked
-// byte by byte as it comes: never invented, never reordered, never another connection's.
+// RemoteEnd: a client or a backend's side of one connection, acting by a script at its own pace.
+// The bytes that it sends can be told from anybody else's at any position, so what arrives is
+// checked byte by byte as it comes: never invented, never reordered, never another connection's.
 #pragma once
 
 #include <array>
@@ -15,16 +15,16 @@ namespace penstock::sim {
 enum class Leave : std::uint8_t { reset, close, vanish };
 
 struct Script {
-  std::uint64_t total = 0;           ///< bytes to send; 0 or at least the 8 that tell who sends
+  std::uint64_t total = 0;  ///< bytes to send; 0 or at least the 8 that tell who sends
   std::size_t write_chunk = 4096;
   std::size_t read_chunk = 4096;
-  Duration pace_min = 20us;          ///< between two moves
+  Duration pace_min = 20us;  ///< between two moves
   Duration pace_max = 2ms;
-  double stall = 0;                  ///< chance per move to do nothing for up to stall_max
+  double stall = 0;  ///< chance per move to do nothing for up to stall_max
   Duration stall_max{};
-  bool fin_after_peer = false;       ///< ends its stream only once the peer has
-  bool answers = false;              ///< sends nothing before something has come
-  bool silent = false;               ///< neither reads nor writes
+  bool fin_after_peer = false;  ///< ends its stream only once the peer has
+  bool answers = false;         ///< sends nothing before something has come
+  bool silent = false;          ///< neither reads nor writes
   /// Bytes sent and received after which it leaves; the largest number: never.
   std::uint64_t leave_after = std::numeric_limits<std::uint64_t>::max();
   Leave leave = Leave::reset;
@@ -76,6 +76,7 @@ class RemoteEnd {
   int error_ = 0;
   bool fin_sent_ = false;
   bool fin_seen_ = false;
+  bool read_ended_ = false;
   bool left_ = false;
   bool done_ = false;
 };

@@ -1,6 +1,8 @@
 // Rings, time, and the direct calls.
 #include "sim_kernel.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -54,8 +56,8 @@ Result<io_uring_buf_ring*> SimKernel::open_buffer_ring(io_uring& ring, std::uint
   return &made.ring();
 }
 
-void SimKernel::close_buffer_ring(io_uring& ring, io_uring_buf_ring* buffers,
-                                  std::uint32_t entries, std::uint16_t group) noexcept {
+void SimKernel::close_buffer_ring(io_uring& ring, io_uring_buf_ring* buffers, std::uint32_t entries,
+                                  std::uint16_t group) noexcept {
   Queue& queue = queue_of(ring);
   const auto known = queue.groups.find(group);
   PENSTOCK_ASSERT(known != queue.groups.end());
@@ -113,7 +115,7 @@ SimKernel::Queue& SimKernel::queue_of(const io_uring& ring) noexcept {
 
 SimKernel::Socket& SimKernel::socket_at(int fd) noexcept {
   const auto found = sockets_.find(fd);
-  PENSTOCK_ASSERT(found != sockets_.end());   // EBADF: never opened, or closed already
+  PENSTOCK_ASSERT(found != sockets_.end());  // EBADF: never opened, or closed already
   return *found->second;
 }
 
@@ -131,13 +133,13 @@ int SimKernel::add(std::shared_ptr<Socket> socket) {
 /// Takes a descriptor away, once nothing is in flight on it.
 std::shared_ptr<SimKernel::Socket> SimKernel::remove(int fd) {
   const auto found = sockets_.find(fd);
-  PENSTOCK_ASSERT(found != sockets_.end());   // closed twice
+  PENSTOCK_ASSERT(found != sockets_.end());  // closed twice
   for (const auto& queue : queues_) {
     for (const Request& request : queue->pending) {
-      PENSTOCK_ASSERT(request.socket != found->second);   // closed with something in flight
+      PENSTOCK_ASSERT(request.socket != found->second);  // closed with something in flight
     }
     for (unsigned i = queue->sq_head; i != queue->ring->sq.sqe_tail; ++i) {
-      PENSTOCK_ASSERT(queue->sqes[i & queue->ring->sq.ring_mask].fd != fd);   // about to be
+      PENSTOCK_ASSERT(queue->sqes[i & queue->ring->sq.ring_mask].fd != fd);  // about to be
     }
   }
   auto socket = std::move(found->second);
@@ -190,7 +192,9 @@ Endpoint SimKernel::peer_of(int fd) noexcept {
 
 int SimKernel::shutdown_write(int fd) noexcept {
   Socket& socket = socket_at(fd);
-  return socket.stream == nullptr ? -ENOTCONN : socket.stream->shut_write();
+  const int result = socket.stream == nullptr ? -ENOTCONN : socket.stream->shut_write();
+  print("shutdown_write", fd, result);
+  return result;
 }
 
 std::size_t SimKernel::unacknowledged(int fd) noexcept {
@@ -199,6 +203,7 @@ std::size_t SimKernel::unacknowledged(int fd) noexcept {
 }
 
 void SimKernel::close(int fd) noexcept {
+  print("close", fd, 0);
   const auto socket = remove(fd);
   if (socket->stream != nullptr) return socket->stream->close();
   if (socket->dial != nullptr) return network_.abandon(*socket->dial);
@@ -206,10 +211,17 @@ void SimKernel::close(int fd) noexcept {
 }
 
 void SimKernel::close_with_reset(int fd) noexcept {
+  print("close_with_reset", fd, 0);
   const auto socket = remove(fd);
   PENSTOCK_ASSERT(socket->listener == nullptr && !socket->is_event);
   if (socket->stream != nullptr) return socket->stream->abort();
   if (socket->dial != nullptr) network_.abandon(*socket->dial);
+}
+
+void SimKernel::print(const char* call, int fd, int result) const {
+  if (!traced_) return;
+  fmt::print(stderr, "{} fd {}: {} -> {}\n", timeline_.now().time_since_epoch() / 1us,
+             fd - first_fd, call, result);
 }
 
 Result<int> SimKernel::open_event() {

@@ -1,9 +1,10 @@
 // SimKernel: the io::Kernel that is none. It reads the SQEs that production code writes and answers
 // them over the Network, in an order, at a time and with a result that the seed chooses among those
-// that Linux may give. It asserts what production code owes the kernel: one receive and one send per
-// socket in flight, nothing in flight at a close, no buffer posted twice or written to while it is
-// posted or being sent, no descriptor closed twice. Several rings may share it, all on one thread:
-// enter() returns early, empty-handed, when another ring can go on; time passes when none can.
+// that Linux may give. It asserts what production code owes the kernel: one receive and one send
+// per socket in flight, nothing in flight at a close, no buffer posted twice or written to while it
+// is posted or being sent, no descriptor closed twice. Several rings may share it, all on one
+// thread: enter() returns early, empty-handed, when another ring can go on; time passes when none
+// can.
 #pragma once
 
 #include <map>
@@ -19,23 +20,24 @@ namespace penstock::sim {
 
 /// How often the kernel takes the less usual way; probabilities per occasion.
 struct Faults {
-  double postpone = 0;            ///< a completion that could come now comes later
-  double spurious_wakeup = 0;     ///< enter() returns with nothing
+  double postpone = 0;         ///< a completion that could come now comes later
+  double spurious_wakeup = 0;  ///< enter() returns with nothing
   double short_receive = 0;
-  double short_send = 0;          ///< MSG_WAITALL or not
-  double no_buffer = 0;           ///< -ENOBUFS although some are posted
-  double accept_ends = 0;         ///< a multishot accept ends after a success
-  double accept_out_of_files = 0; ///< -EMFILE; the connection stays queued
-  double accept_aborted = 0;      ///< -ECONNABORTED; the connection is gone
-  double late_cancel = 0;         ///< what could complete does so before the cancel finds it
-  double open_socket_fails = 0;   ///< -EMFILE
-  double no_local_port = 0;       ///< connect: -EADDRNOTAVAIL
-  Duration turn_cost_max{};       ///< processor time that a turn takes
+  double short_send = 0;           ///< a send takes less than there is room for
+  double watch_ends = 0;           ///< a multishot poll ends after an event
+  double no_buffer = 0;            ///< -ENOBUFS although some are posted
+  double accept_ends = 0;          ///< a multishot accept ends after a success
+  double accept_out_of_files = 0;  ///< -EMFILE; the connection stays queued
+  double accept_aborted = 0;       ///< -ECONNABORTED; the connection is gone
+  double late_cancel = 0;          ///< what could complete does so before the cancel finds it
+  double open_socket_fails = 0;    ///< -EMFILE
+  double no_local_port = 0;        ///< connect: -EADDRNOTAVAIL
+  Duration turn_cost_max{};        ///< processor time that a turn takes
 };
 
 class SimKernel final : public io::Kernel {
  public:
-  static constexpr int first_fd = 1 << 20;   ///< a stray close(2) of one says EBADF
+  static constexpr int first_fd = 1 << 20;  ///< a stray close(2) of one says EBADF
 
   explicit SimKernel(std::uint64_t seed, const Wire& wire = {}, const Faults& faults = {});
   ~SimKernel() override;
@@ -100,6 +102,7 @@ class SimKernel final : public io::Kernel {
   void submit(Queue& queue);
   void check_duties(const Queue& queue, const Request& request) const;
   void start_connect(Request& request);
+  static void start_receive(const Queue& queue, Request& request);
   void start_send(Queue& queue, Request& request);
   void start_cancel(Queue& queue, Request& request);
 
@@ -111,10 +114,12 @@ class SimKernel final : public io::Kernel {
   bool attempt_accept(Queue& queue, Request& request);
   bool attempt_receive(Queue& queue, Request& request);
   bool attempt_send(Queue& queue, Request& request);
+  bool attempt_poll(Queue& queue, Request& request);
   bool attempt_connect(Queue& queue, Request& request);
   bool attempt_read(Queue& queue, Request& request);
   void post(Queue& queue, const Request& request, Answered answer) const;
   void print(const Queue& queue, const Request& request, const Answered* answer) const;
+  void print(const char* call, int fd, int result) const;
 
   [[nodiscard]] bool let_time_pass(const Queue& mine, Instant until);
   void absorb_posted(Queue& queue, BufferGroup& group);

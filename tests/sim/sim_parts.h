@@ -34,7 +34,7 @@ struct Asked {
   std::uint64_t offset = 0;
   std::uint64_t address = 0;
   std::uint32_t length = 0;
-  std::uint32_t op_flags = 0;   ///< of the operation: msg_flags, accept_flags, cancel_flags
+  std::uint32_t op_flags = 0;  ///< of the operation: msg_flags, accept_flags, cancel_flags
   std::uint64_t user_data = 0;
   std::uint16_t buffer_group = 0;
 };
@@ -42,12 +42,13 @@ struct Asked {
 /// An SQE that has no final completion yet.
 struct SimKernel::Request {
   Asked asked;
-  std::shared_ptr<Socket> socket;   ///< null: a cancel, whose result is fixed
+  std::shared_ptr<Socket> socket;  ///< null: a cancel, whose result is fixed
   bool cancelled = false;
-  std::optional<int> fixed;        ///< the result, known from the start
-  std::size_t done = 0;             ///< bytes that a send has moved
-  std::string snapshot;             ///< what a send was given; it may not change under way
-  Endpoint peer;                    ///< of a connect
+  std::optional<int> fixed;       ///< the result, known from the start
+  std::uint64_t events_seen = 0;  ///< of a poll: writable events told so far
+  bool told_once = false;         ///< of a poll
+  std::string snapshot;           ///< what a send was given; it may not change under way
+  Endpoint peer;                  ///< of a connect
 };
 
 /// Provided buffers: the ring's memory is shared with the application, which moves the tail.
@@ -58,9 +59,9 @@ struct SimKernel::BufferGroup {
   };
   std::unique_ptr<io_uring_buf[]> memory;
   std::uint32_t entries = 0;
-  std::uint16_t head = 0;                        ///< next to lend
-  std::uint16_t seen = 0;                        ///< next that is new to us
-  std::map<const std::byte*, Posted> posted;     ///< by address
+  std::uint16_t head = 0;                     ///< next to lend
+  std::uint16_t seen = 0;                     ///< next that is new to us
+  std::map<const std::byte*, Posted> posted;  ///< by address
   std::bitset<65536> posted_ids;
 
   [[nodiscard]] io_uring_buf_ring& ring() const noexcept {
@@ -82,7 +83,7 @@ struct SimKernel::Queue {
   unsigned cq_tail = 0;
   std::list<Request> pending;
   std::map<std::uint16_t, BufferGroup> groups;
-  Instant wakes_at = Instant::min();   ///< it can go on from then on; min: at once
+  Instant wakes_at = Instant::min();  ///< it can go on from then on; min: at once
 
   [[nodiscard]] bool has_completions() const noexcept { return cq_head != cq_tail; }
 };

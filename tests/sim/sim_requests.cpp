@@ -1,6 +1,7 @@
 // What becomes of each SQE. Results and flags are those of Linux's io_uring/net.c, poll.c and
 // cancel.c; where it has a choice, the seed chooses.
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -55,6 +56,7 @@ bool SimKernel::BufferGroup::overlaps(const std::byte* begin, std::size_t size) 
 
 void SimKernel::submit(Queue& queue) {
   io_uring_sq& sq = queue.ring->sq;
+  for (auto& [id, group] : queue.groups) absorb_posted(queue, group);
   while (queue.sq_head != sq.sqe_tail) {
     Request request;
     request.asked = read(queue.sqes[queue.sq_head++ & sq.ring_mask]);
@@ -62,18 +64,18 @@ void SimKernel::submit(Queue& queue) {
     PENSTOCK_ASSERT(asked.user_data != 0);
     PENSTOCK_ASSERT((asked.flags & ~IOSQE_BUFFER_SELECT) == 0);
     const auto known = sockets_.find(asked.fd);
-    PENSTOCK_ASSERT(known != sockets_.end());   // EBADF
+    PENSTOCK_ASSERT(known != sockets_.end());  // EBADF
     request.socket = known->second;
     if (traced_) print(queue, request, nullptr);
     check_duties(queue, request);
     if (asked.opcode == IORING_OP_CONNECT) start_connect(request);
+    if (asked.opcode == IORING_OP_RECV) start_receive(queue, request);
     if (asked.opcode == IORING_OP_SEND) start_send(queue, request);
     if (asked.opcode == IORING_OP_ASYNC_CANCEL) start_cancel(queue, request);
     queue.pending.push_back(std::move(request));
   }
   sq.sqe_head = queue.sq_head;
   queue.sq_tail = queue.sq_head;
-  for (auto& [id, group] : queue.groups) absorb_posted(queue, group);
 }
 
 /// What every submission owes: a kind that we know on a socket that it fits, one at a time.
@@ -104,6 +106,10 @@ void SimKernel::check_duties(const Queue& queue, const Request& request) const {
       PENSTOCK_ASSERT(socket.stream != nullptr);
       PENSTOCK_ASSERT(asked.length > 0);
       break;
+    case IORING_OP_POLL_ADD:
+      PENSTOCK_ASSERT(socket.stream != nullptr);
+      PENSTOCK_ASSERT(asked.op_flags == POLLOUT && asked.length == IORING_POLL_ADD_MULTI);
+      break;
     case IORING_OP_READ:
       PENSTOCK_ASSERT(socket.is_event && asked.length == sizeof(std::uint64_t));
       break;
@@ -118,7 +124,7 @@ void SimKernel::check_duties(const Queue& queue, const Request& request) const {
 void SimKernel::start_connect(Request& request) {
   request.peer = Endpoint::from(reinterpret_cast<const sockaddr*>(request.asked.address),
                                 static_cast<socklen_t>(request.asked.offset));
-  PENSTOCK_ASSERT(request.peer.is_ip());   // unix sockets would block a worker thread
+  PENSTOCK_ASSERT(request.peer.is_ip());  // unix sockets would block a worker thread
   if (random_.chance(faults_.no_local_port)) {
     request.fixed = -EADDRNOTAVAIL;
     return;
@@ -126,10 +132,20 @@ void SimKernel::start_connect(Request& request) {
   request.socket->dial = network_.dial(Endpoint(), request.peer);
 }
 
+/// Without poll-first a buffer is chosen at once, before there is anything to put into it.
+void SimKernel::start_receive(const Queue& queue, Request& request) {
+  if (!chooses_buffer(request.asked)) return;
+  const auto known = queue.groups.find(request.asked.buffer_group);
+  PENSTOCK_ASSERT(known != queue.groups.end());
+  const bool polls_first = (request.asked.ioprio & IORING_RECVSEND_POLL_FIRST) != 0;
+  if (!polls_first && known->second.posted.empty()) request.fixed = -ENOBUFS;
+}
+
 /// What is sent may not be posted for receiving, and may not change until it is sent.
 void SimKernel::start_send(Queue& queue, Request& request) {
   const std::byte* bytes = address_of(request.asked.address);
-  PENSTOCK_ASSERT((request.asked.op_flags & MSG_NOSIGNAL) != 0);
+  // A send that waits can end up on a worker thread.
+  PENSTOCK_ASSERT(request.asked.op_flags == (MSG_NOSIGNAL | MSG_DONTWAIT));
   for (auto& [id, group] : queue.groups) {
     PENSTOCK_ASSERT(!group.overlaps(bytes, request.asked.length));
   }
@@ -152,8 +168,8 @@ void SimKernel::start_cancel(Queue& queue, Request& request) {
     }
     it = next;
   }
-  request.fixed = found;   // IORING_ASYNC_CANCEL_ALL: 0, not -ENOENT, when there is none
-  request.socket = nullptr;   // the descriptor may be closed before the cancel itself completes
+  request.fixed = found;     // IORING_ASYNC_CANCEL_ALL: 0, not -ENOENT, when there is none
+  request.socket = nullptr;  // the descriptor may be closed before the cancel itself completes
 }
 
 bool SimKernel::can_complete(const Request& request) noexcept {
@@ -166,11 +182,12 @@ bool SimKernel::can_complete(const Request& request) noexcept {
       return socket.dial->done;
     case IORING_OP_RECV:
       return socket.stream->readable() || (request.asked.op_flags & MSG_DONTWAIT) != 0;
-    case IORING_OP_SEND:
-      return socket.stream->writable();
+    case IORING_OP_POLL_ADD:  // tells the state at first, then what wakes it up
+      return (socket.stream->writable() || socket.stream->peer_ended()) &&
+             (!request.told_once || socket.stream->writable_events() != request.events_seen);
     case IORING_OP_READ:
       return socket.event_count > 0;
-    default:
+    default:  // a send does not wait
       return true;
   }
 }
@@ -197,10 +214,7 @@ bool SimKernel::progress(Queue& queue, double postpone) {
 
 bool SimKernel::attempt(Queue& queue, Request& request) {
   if (request.cancelled || request.fixed) {
-    const int result = request.fixed     ? *request.fixed
-                       : request.done > 0        ? static_cast<int>(request.done)
-                                                 : -ECANCELED;
-    post(queue, request, {.result = result, .flags = 0});
+    post(queue, request, {.result = request.fixed.value_or(-ECANCELED), .flags = 0});
     return false;
   }
   if (!can_complete(request)) return true;
@@ -213,6 +227,8 @@ bool SimKernel::attempt(Queue& queue, Request& request) {
       return attempt_receive(queue, request);
     case IORING_OP_SEND:
       return attempt_send(queue, request);
+    case IORING_OP_POLL_ADD:
+      return attempt_poll(queue, request);
     default:
       return attempt_read(queue, request);
   }
@@ -245,10 +261,8 @@ bool SimKernel::attempt_receive(Queue& queue, Request& request) {
   std::byte* to = address_of(request.asked.address);
   std::size_t size = request.asked.length;
   BufferGroup* group = nullptr;
-  if (chooses_buffer(request.asked)) {   // before the socket is looked at: ENOBUFS hides a FIN
-    const auto known = queue.groups.find(request.asked.buffer_group);
-    PENSTOCK_ASSERT(known != queue.groups.end());
-    group = &known->second;
+  if (chooses_buffer(request.asked)) {  // before the socket is looked at: ENOBUFS hides a FIN
+    group = &queue.groups.at(request.asked.buffer_group);
     if (group->head == group->seen || random_.chance(faults_.no_buffer)) {
       post(queue, request, {.result = -ENOBUFS, .flags = 0});
       return false;
@@ -258,7 +272,7 @@ bool SimKernel::attempt_receive(Queue& queue, Request& request) {
     size = std::min<std::size_t>(size, chosen.len);
     PENSTOCK_ASSERT(std::all_of(to, to + size, [](std::byte b) { return b == poison; }));
   }
-  if (!stream.readable()) {   // asked not to wait
+  if (!stream.readable()) {  // asked not to wait
     post(queue, request, {.result = -EAGAIN, .flags = 0});
     return false;
   }
@@ -277,27 +291,29 @@ bool SimKernel::attempt_receive(Queue& queue, Request& request) {
 }
 
 bool SimKernel::attempt_send(Queue& queue, Request& request) {
+  Stream& stream = *request.socket->stream;
   const std::byte* from = address_of(request.asked.address);
-  const std::size_t size = request.asked.length;
+  std::size_t size = request.asked.length;
   PENSTOCK_ASSERT(std::memcmp(from, request.snapshot.data(), size) == 0);
-  std::size_t limit = size - request.done;
-  const bool cut_short = random_.chance(faults_.short_send);
-  if (cut_short) limit = random_.between(1, limit);
-  const int result = request.socket->stream->send({from + request.done, limit});
-  if (result < 0) {   // as in Linux, a send that has moved something does not tell the error it met
-    const int told = request.done > 0 ? static_cast<int>(request.done) : result;
-    post(queue, request, {.result = told, .flags = 0});
-    return false;
-  }
-  request.done += static_cast<std::size_t>(result);
-  const bool waits_for_all = (request.asked.op_flags & MSG_WAITALL) != 0;
-  if (request.done < size && waits_for_all && !cut_short) return true;
-  post(queue, request, {.result = static_cast<int>(request.done), .flags = 0});
+  const bool cut_short = size > 1 && random_.chance(faults_.short_send);
+  if (cut_short) size = random_.between(1, size - 1);
+  const int result = stream.send({from, size});
+  if (cut_short && result >= 0) stream.starve();
+  post(queue, request, {.result = result, .flags = 0});
   return false;
 }
 
+bool SimKernel::attempt_poll(Queue& queue, Request& request) {
+  request.told_once = true;
+  request.events_seen = request.socket->stream->writable_events();
+  const bool goes_on = !random_.chance(faults_.watch_ends);
+  post(queue, request, {.result = POLLOUT, .flags = goes_on ? IORING_CQE_F_MORE : 0U});
+  return goes_on;
+}
+
 bool SimKernel::attempt_read(Queue& queue, Request& request) {
-  std::memcpy(address_of(request.asked.address), &request.socket->event_count, sizeof(std::uint64_t));
+  std::memcpy(address_of(request.asked.address), &request.socket->event_count,
+              sizeof(std::uint64_t));
   request.socket->event_count = 0;
   post(queue, request, {.result = sizeof(std::uint64_t), .flags = 0});
   return false;
@@ -305,10 +321,14 @@ bool SimKernel::attempt_read(Queue& queue, Request& request) {
 
 void SimKernel::print(const Queue& queue, const Request& request, const Answered* answer) const {
   constexpr std::pair<int, const char*> names[] = {
-      {IORING_OP_ACCEPT, "accept"}, {IORING_OP_CONNECT, "connect"}, {IORING_OP_RECV, "receive"},
-      {IORING_OP_SEND, "send"},     {IORING_OP_READ, "read"},       {IORING_OP_ASYNC_CANCEL, "cancel"}};
-  const auto name = std::ranges::find(names, request.asked.opcode, &std::pair<int, const char*>::first);
-  const auto ring = std::ranges::find(queues_, &queue, &std::unique_ptr<Queue>::get) - queues_.begin();
+      {IORING_OP_ACCEPT, "accept"},      {IORING_OP_CONNECT, "connect"},
+      {IORING_OP_RECV, "receive"},       {IORING_OP_SEND, "send"},
+      {IORING_OP_POLL_ADD, "watch"},     {IORING_OP_READ, "read"},
+      {IORING_OP_ASYNC_CANCEL, "cancel"}};
+  const auto name =
+      std::ranges::find(names, request.asked.opcode, &std::pair<int, const char*>::first);
+  const auto ring =
+      std::ranges::find(queues_, &queue, &std::unique_ptr<Queue>::get) - queues_.begin();
   const auto us = timeline_.now().time_since_epoch() / 1us;
   const int fd = request.asked.fd - first_fd;
   if (answer == nullptr) {
@@ -341,10 +361,11 @@ void SimKernel::absorb_posted(Queue& queue, BufferGroup& group) {
     PENSTOCK_ASSERT(!group.posted_ids.test(entry.bid));
     group.posted_ids.set(entry.bid);
     for (const Request& request : queue.pending) {
-      const bool uses_memory = request.asked.opcode == IORING_OP_SEND ||
-                               (request.asked.opcode == IORING_OP_RECV && !chooses_buffer(request.asked));
-      PENSTOCK_ASSERT(!uses_memory ||
-                      !overlap(address_of(request.asked.address), request.asked.length, bytes, entry.len));
+      const bool uses_memory =
+          request.asked.opcode == IORING_OP_SEND ||
+          (request.asked.opcode == IORING_OP_RECV && !chooses_buffer(request.asked));
+      PENSTOCK_ASSERT(!uses_memory || !overlap(address_of(request.asked.address),
+                                               request.asked.length, bytes, entry.len));
     }
     std::fill_n(bytes, entry.len, poison);
     group.posted.emplace(bytes, BufferGroup::Posted{.size = entry.len, .id = entry.bid});

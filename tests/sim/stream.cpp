@@ -1,6 +1,6 @@
 // One end of a connection. The order of the checks in receive() and send() is that of Linux's
-// tcp_recvmsg_locked() and tcp_sendmsg_locked(): data first; then a FIN hides an error; the error is
-// told once, to whichever call asks first; after it a receive says 0 and a send says EPIPE.
+// tcp_recvmsg_locked() and tcp_sendmsg_locked(): data first; then a FIN hides an error; the error
+// is told once, to whichever call asks first; after it a receive says 0 and a send says EPIPE.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -15,8 +15,8 @@ Stream::Stream(Network& network, Endpoint local, Endpoint remote)
     : network_(network),
       local_(local),
       remote_(remote),
-      send_buffer_(network.random().between(network.wire().send_buffer_min,
-                                            network.wire().send_buffer_max)),
+      send_buffer_(
+          network.random().between(network.wire().send_buffer_min, network.wire().send_buffer_max)),
       receive_buffer_(network.random().between(network.wire().receive_buffer_min,
                                                network.wire().receive_buffer_max)) {}
 
@@ -26,7 +26,8 @@ int Stream::receive(std::span<std::byte> to) {
     const std::size_t count = std::min(to.size(), in_.size());
     std::memcpy(to.data(), in_.data(), count);
     in_.erase(0, count);
-    peer_->kick();   // the window opens
+    peer_->kick();  // the window opens
+    if (is_unix()) peer_->note_room();
     return static_cast<int>(count);
   }
   if (fin_received_ && !is_unix()) return 0;
@@ -40,6 +41,7 @@ int Stream::send(std::span<const std::byte> from) {
   if (error_ != 0) return -std::exchange(error_, 0);
   if (write_shut_ || dead_) return -EPIPE;
   const std::size_t count = std::min(from.size(), room());
+  room_wanted_ = room_wanted_ || count < from.size();
   if (count == 0 && !from.empty()) return -EAGAIN;
   out_.append(reinterpret_cast<const char*>(from.data()), count);
   kick();
@@ -49,6 +51,7 @@ int Stream::send(std::span<const std::byte> from) {
 int Stream::send_unix(std::span<const std::byte> from) {
   if (write_shut_ || dead_ || peer_->closed_) return -EPIPE;
   const std::size_t count = std::min(from.size(), room());
+  room_wanted_ = room_wanted_ || count < from.size();
   if (count == 0 && !from.empty()) return -EAGAIN;
   peer_->in_.append(reinterpret_cast<const char*>(from.data()), count);
   arrived_ += count;
@@ -59,7 +62,7 @@ int Stream::shut_write() {
   PENSTOCK_ASSERT(!closed_);
   if (is_unix()) {
     write_shut_ = fin_delivered_ = true;
-    peer_->fin_received_ = true;
+    peer_->receive_fin();
     return 0;
   }
   if (dead()) return -ENOTCONN;
@@ -102,8 +105,8 @@ void Stream::close_unix() {
   if (!in_.empty()) peer_->error_ = ECONNRESET;
   in_.clear();
   dead_ = fin_delivered_ = true;
-  peer_->fin_received_ = true;
   peer_->write_shut_ = true;
+  peer_->receive_fin();
 }
 
 void Stream::vanish() {
@@ -119,7 +122,24 @@ bool Stream::readable() const noexcept {
 }
 
 bool Stream::writable() const noexcept {
-  return error_ != 0 || write_shut_ || dead_ || (is_unix() && peer_->closed_) || room() > 0;
+  return error_ != 0 || write_shut_ || dead_ || (is_unix() && peer_->closed_) ||
+         room() >= send_buffer_ / 3;
+}
+
+void Stream::starve() {
+  room_wanted_ = true;
+  network_.timeline().after(network_.latency() + 1us, [this] { note_room(); });
+}
+
+void Stream::note_room() noexcept {
+  if (!room_wanted_ || !writable()) return;
+  room_wanted_ = false;
+  ++writable_events_;
+}
+
+void Stream::receive_fin() noexcept {
+  fin_received_ = true;
+  ++writable_events_;
 }
 
 std::size_t Stream::unacknowledged() const noexcept {
@@ -141,6 +161,7 @@ void Stream::fail(int error) noexcept {
   error_ = error == ECONNRESET && fin_received_ && !write_shut_ ? EPIPE : error;
   dead_ = true;
   out_.clear();
+  ++writable_events_;
 }
 
 void Stream::kick() {
@@ -166,23 +187,24 @@ void Stream::deliver() {
     return;
   }
   if (dead_) return;
-  if (!out_.empty()) deliver_data();
+  if (!out_.empty() && !deliver_data()) return;
   if (!out_.empty()) {
-    if (peer_->in_.size() < peer_->receive_buffer_) kick();   // else the peer's next receive() does
+    if (peer_->in_.size() < peer_->receive_buffer_) kick();  // else the peer's next receive() does
     return;
   }
   if (!write_shut_ || fin_delivered_ || dead_) return;
   fin_delivered_ = true;
-  if (!peer_->dead_) peer_->fin_received_ = true;
+  if (!peer_->dead_) peer_->receive_fin();
 }
 
-void Stream::deliver_data() {
-  if (peer_->closed_ || peer_->dead_) {   // nobody is there to take it, and the answer is RST
+/// False when the answer is RST.
+bool Stream::deliver_data() {
+  if (peer_->closed_ || peer_->dead_) {  // nobody is there to take it, and the answer is RST
     out_.clear();
     peer_->dead_ = true;
     peer_->out_.clear();
     network_.timeline().after(network_.latency(), [this] { fail(ECONNRESET); });
-    return;
+    return false;
   }
   const std::size_t window =
       peer_->receive_buffer_ - std::min(peer_->in_.size(), peer_->receive_buffer_);
@@ -193,6 +215,8 @@ void Stream::deliver_data() {
   peer_->in_.append(out_, 0, count);
   arrived_ += count;
   out_.erase(0, count);
+  note_room();
+  return true;
 }
 
 }  // namespace penstock::sim

@@ -30,7 +30,8 @@ Answer answer_of(Mood mood) noexcept {
 
 World::World(std::uint64_t seed)
     : seed_(seed), kernel_(seed), random_(kernel_.random()), liveness_(0) {
-  if (std::getenv("PENSTOCK_SIM_TRACE") != nullptr) kernel_.trace();
+  traced_ = std::getenv("PENSTOCK_SIM_TRACE") != nullptr;
+  if (traced_) kernel_.trace();
   draw_setup();
   draw_faults();
   make_backends();
@@ -52,7 +53,8 @@ Tally World::run() {
     if (shards_[next] == nullptr) --running;
     check_turn();
   }
-  kernel_.run_for(patience);   // the remote ends learn what is left to learn
+  kernel_.run_for(patience);  // the remote ends learn what is left to learn
+  if (traced_) describe();
   check_end();
   return tally_;
 }
@@ -65,11 +67,12 @@ void World::turn(std::size_t index) {
   while (const auto record = records_[index]->pop()) take_record(*record);
   if (*goes_on) return;
   PENSTOCK_ASSERT(stopping_ && shards_[index]->listeners_released());
-  shards_[index].reset();   // asserts that nothing is left
+  shards_[index].reset();  // asserts that nothing is left
   const Lent lent = listeners_[index];
-  PENSTOCK_ASSERT(cut_ || kernel_.queued(lent.fd) == 0);   // whoever was queued has been served
+  PENSTOCK_ASSERT(cut_ || kernel_.queued(lent.fd) == 0);  // whoever was queued has been served
   kernel_.close(lent.fd);
-  const bool last = std::ranges::all_of(shards_, [](const auto& shard) { return shard == nullptr; });
+  const bool last =
+      std::ranges::all_of(shards_, [](const auto& shard) { return shard == nullptr; });
   if (last) kernel_.close(listeners_.back().fd);
 }
 
@@ -82,8 +85,8 @@ void World::serve(Backend& backend) {
     network.close_listener(*std::exchange(backend.listener, nullptr));
     return;
   }
-  backend.listener = &network.listen(
-      backend.at, 4096, [this](Stream& stream) { add_end(stream, false).start(); });
+  backend.listener =
+      &network.listen(backend.at, 4096, [this](Stream& stream) { add_end(stream, false).start(); });
 }
 
 void World::push_liveness() {
@@ -111,8 +114,8 @@ void World::connect(Client& client) {
 
 RemoteEnd& World::add_end(Stream& stream, bool is_client) {
   const std::uint64_t id = ends_.size() + 1;
-  ends_.push_back(std::make_unique<RemoteEnd>(kernel_.network(), stream, id,
-                                              draw_script(is_client)));
+  ends_.push_back(
+      std::make_unique<RemoteEnd>(kernel_.network(), stream, id, draw_script(is_client)));
   is_client_.push_back(is_client);
   if (calm_) ends_.back()->cooperate();
   return *ends_.back();
@@ -135,13 +138,14 @@ void World::stop_accepting() {
 
 void World::take_record(const stats::SessionRecord& record) {
   ++tally_.reasons[std::string(stats::info(record.reason).name)];
+  tally_.tries += record.tries;
   tally_.bytes += record.bytes_in + record.bytes_out;
   check_record(record);
   const auto client = std::ranges::find_if(clients_, [&](const Client& each) {
     return record.client.is_ip() && each.from == record.client;
   });
-  if (client == clients_.end()) return;   // over a unix socket, or reset before it was accepted
-  PENSTOCK_ASSERT(!client->record);       // one record each
+  if (client == clients_.end()) return;  // over a unix socket, or reset before it was accepted
+  PENSTOCK_ASSERT(!client->record);      // one record each
   client->record = record;
 }
 
@@ -165,11 +169,18 @@ void World::describe() {
                counters_[i]->parked.get());
   }
   for (const auto& end : ends_) {
-    if (end->done()) continue;
-    fmt::print(stderr, "{} {} with {}: sent {}{}, arrived {}, received {}{}\n",
+    fmt::print(stderr, "{} {} with {}: sent {}{}, arrived {}{}, received {}{}, error {}{}{}\n",
                is_client_[end->id() - 1] ? "client" : "backend", end->id(), end->peer_id(),
                end->sent(), end->fin_sent() ? " FIN" : "", end->stream().arrived(),
-               end->received(), end->fin_seen() ? " FIN" : "");
+               end->stream().fin_arrived() ? " FIN" : "", end->received(),
+               end->fin_seen() ? " FIN" : "", end->error(), end->left() ? ", left" : "",
+               end->done() ? "" : ", goes on");
+  }
+  for (const Client& client : clients_) {
+    if (client.end == nullptr || !client.record) continue;
+    fmt::print(stderr, "client {}: {} after {} ms, {} tries, {} in, {} out\n", client.end->id(),
+               stats::info(client.record->reason).name, client.record->duration / 1ms,
+               client.record->tries, client.record->bytes_in, client.record->bytes_out);
   }
 }
 

@@ -1,6 +1,7 @@
 // World: everything around production's shards for one seed: clients, backends, the network, and a
 // supervisor that pushes liveness, stops accepting and cuts sessions at moments of the seed's
-// choice. run() asserts what has to hold at every turn and, when all is over, what has to hold then.
+// choice. run() asserts what has to hold at every turn and, when all is over, what has to hold
+// then.
 #pragma once
 
 #include <atomic>
@@ -24,16 +25,16 @@ enum class Mood : std::uint8_t { serves, refuses, unreachable, silent };
 struct Setup {
   std::size_t shards = 1;
   std::size_t clients = 20;
-  std::size_t sources = 8;               ///< client addresses
+  std::size_t sources = 8;  ///< client addresses
   std::uint32_t max_connections = 64;
   bool faulty = true;
-  bool flapping = false;                 ///< backends go down and come back, liveness follows
+  bool flapping = false;  ///< backends go down and come back, liveness follows
   Duration idle_timeout = 10min;
   Duration connect_timeout = 3s;
   int connect_tries = 3;
   balance::HashKey hash_key = balance::HashKey::source_ip;
-  Duration active_time = 4s;             ///< until then clients come and things go wrong
-  std::optional<Duration> stop_after;    ///< stop_accepting comes early
+  Duration active_time = 4s;           ///< until then clients come and things go wrong
+  std::optional<Duration> stop_after;  ///< stop_accepting comes early
   std::optional<Duration> cut_after;
 };
 
@@ -42,6 +43,7 @@ struct Tally {
   std::map<std::string, std::uint64_t> reasons;
   std::uint64_t turns = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t tries = 0;  ///< backends dialled
 };
 
 class World {
@@ -57,12 +59,12 @@ class World {
   struct Backend {
     Endpoint at;
     Mood mood = Mood::serves;
-    Listener* listener = nullptr;   ///< null while it does not serve
+    Listener* listener = nullptr;  ///< null while it does not serve
   };
   struct Client {
     Endpoint from;
     Endpoint to;
-    bool refused = false;             ///< never connected
+    bool refused = false;  ///< never connected
     RemoteEnd* end = nullptr;
     std::optional<stats::SessionRecord> record;
   };
@@ -95,7 +97,7 @@ class World {
 
   // oracles.cpp
   void check_turn();
-  /// Prints who has not come to an end.
+  /// Prints how far everybody has come.
   void describe();
   void check_record(const stats::SessionRecord& record);
   void check_end();
@@ -104,10 +106,12 @@ class World {
   void check_session(const Client& client);
   void check_reset(const Client& client, const RemoteEnd& gone, const RemoteEnd& stayed);
   void check_counters();
+  void check_accept_errors();
+  void check_dials();
   [[nodiscard]] std::vector<const RemoteEnd*> servers_of(const RemoteEnd& client) const;
 
   std::uint64_t seed_;
-  std::string context_;               // printed with a failed assertion
+  std::string context_;  // printed with a failed assertion
   SimKernel kernel_;
   Random& random_;
   Setup setup_;
@@ -120,14 +124,15 @@ class World {
   std::vector<Lent> listeners_;
   std::vector<Endpoint> binds_;
   std::vector<Client> clients_;
-  std::vector<std::unique_ptr<RemoteEnd>> ends_;   // by id - 1
-  std::vector<bool> is_client_;                    // by id - 1
+  std::vector<std::unique_ptr<RemoteEnd>> ends_;  // by id - 1
+  std::vector<bool> is_client_;                   // by id - 1
   std::vector<std::pair<Instant, balance::Liveness>> pushed_;
   balance::Liveness liveness_;
   Instant calm_at_{};
   bool calm_ = false;
   bool stopping_ = false;
   bool cut_ = false;
+  bool traced_ = false;
   Tally tally_;
 };
 

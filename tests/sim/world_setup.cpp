@@ -59,6 +59,7 @@ void World::draw_faults() {
               .spurious_wakeup = some(0.2),
               .short_receive = some(0.5),
               .short_send = some(0.3),
+              .watch_ends = some(0.5),
               .no_buffer = some(0.2),
               .accept_ends = some(0.5),
               .accept_out_of_files = some(0.1),
@@ -138,7 +139,6 @@ void World::make_shards() {
     io::FeatureSet features = io::FeatureSet::all();
     if (random_.chance(0.2)) features.remove(io::Feature::multishot_accept);
     if (random_.chance(0.2)) features.remove(io::Feature::poll_first);
-    if (random_.chance(0.2)) features.remove(io::Feature::send_waitall);
     relay::ShardOptions options;
     options.id = ShardId{static_cast<std::uint32_t>(i)};
     options.features = features;
@@ -154,13 +154,13 @@ void World::make_shards() {
 
 Endpoint World::draw_source() {
   const auto host = random_.between(1, setup_.sources);
-  const auto port = 20000 + clients_.size();   // no two clients are alike
+  const auto port = 20000 + clients_.size();  // no two clients are alike
   return endpoint(binds_[0].family() == AF_INET ? fmt::format("198.51.100.{}:{}", host, port)
                                                 : fmt::format("[2001:db8:c::{}]:{}", host, port));
 }
 
 void World::plan_clients() {
-  clients_.reserve(setup_.clients);   // events refer to them
+  clients_.reserve(setup_.clients);  // events refer to them
   for (std::size_t i = 0; i < setup_.clients; ++i) {
     const bool over_unix = random_.chance(0.1);
     clients_.emplace_back();
@@ -193,7 +193,8 @@ void World::flap_later(std::size_t index) {
   kernel_.timeline().after(random_.duration(10ms, 2s), [this, index] {
     if (calm_) return;
     Backend& backend = backends_[index];
-    backend.mood = backend.mood == Mood::serves ? static_cast<Mood>(random_.below(4)) : Mood::serves;
+    backend.mood =
+        backend.mood == Mood::serves ? static_cast<Mood>(random_.below(4)) : Mood::serves;
     serve(backend);
     if (random_.chance(0.7)) {
       kernel_.timeline().after(random_.duration(0s, 300ms), [this, index] {
@@ -214,7 +215,8 @@ Script World::draw_script(bool is_client) {
   script.write_chunk = random_.chance(0.1) ? 3 : random_.between(100, 60'000);
   script.read_chunk = random_.chance(0.1) ? 7 : random_.between(100, 60'000);
   // A few bytes at a time are for short streams.
-  if (script.write_chunk == 3 || script.read_chunk == 7) script.total = std::min<std::uint64_t>(script.total, 5'000);
+  if (script.write_chunk == 3 || script.read_chunk == 7)
+    script.total = std::min<std::uint64_t>(script.total, 5'000);
   if (random_.chance(0.2)) {
     script.pace_max = 30ms;
     script.stall = 0.1;
