@@ -55,6 +55,15 @@ def connect(address, source=None, timeout=TIMEOUT, receive_buffer=None):
     return connection
 
 
+def closed_unserved(address):
+    """Connects and reads: true when the connection is closed or reset without a byte."""
+    try:
+        with Stream(connect(address)) as stream:
+            return drain(stream).size == 0
+    except ConnectionResetError:
+        return True  # even before connect() returned
+
+
 class Stream:
     """A plain stream."""
 

@@ -68,7 +68,7 @@ def fill_backlog(context, address):
     for _ in range(16):
         filler = socket.socket(family, socket.SOCK_STREAM)
         context.defer(filler.close)
-        filler.settimeout(0.3)
+        filler.settimeout(0.15)
         try:
             filler.connect(target)
         except (TimeoutError, BlockingIOError):

@@ -44,24 +44,27 @@ def refused_then_next(t):
 
 @test("bytes that the client sent before the retry are not lost: plain and TLS")
 def early_bytes_survive(t):
+    clients.parallel(lambda kind: early_bytes(t, kind), clients.KINDS)
+
+
+def early_bytes(t, kind):
     backend = fleet.Backend(t, fleet.echo, "good")
+    hang = fleet.fill_backlog(t, f"{fleet.next_host()}:0")
+    backends = [named("bad", fleet.refused_address()), named("hang", hang), backend]
+    penstock = t.front(backends, kind, pool={"connect_timeout": "300ms"})
     table = predictor.equal(["bad", "good", "hang"])
     source = table.address_with_order("hang", "bad", "good")
-    for kind in clients.KINDS:
-        hang = fleet.fill_backlog(t, f"{fleet.next_host()}:0")
-        backends = [named("bad", fleet.refused_address()), named("hang", hang), backend]
-        penstock = t.front(backends, kind, pool={"connect_timeout": "300ms"})
-        with clients.open_stream(kind, penstock.address(), t.shared, source=source) as stream:
-            payload = clients.Payload(300000)
-            group = clients.Parallel()
-            group.start(payload.send, stream, seed=1)
-            received = clients.drain(stream, payload.size)
-            group.join()
-            expect(received.digest == payload.digest, f"{kind}: the echo is exact: {received}")
-            stream.finish()
-            expect(clients.drain(stream).end == "fin", "and ends cleanly")
-        record = penstock.wait_records(1)[0]
-        expect(record["tries"] == 3, f"three backends were tried: {record}")
+    payload = clients.Payload(300000)
+    with clients.open_stream(kind, penstock.address(), t.shared, source=source) as stream:
+        group = clients.Parallel()
+        group.start(payload.send, stream, seed=1)
+        received = clients.drain(stream, payload.size)
+        group.join()
+        expect(received.digest == payload.digest, f"{kind}: the echo is exact: {received}")
+        stream.finish()
+        expect(clients.drain(stream).end == "fin", "and ends cleanly")
+    record = penstock.wait_records(1)[0]
+    expect(record["tries"] == 3, f"three backends were tried: {record}")
 
 
 @test("a backend that does not answer is given up after connect_timeout, and the next one serves")
@@ -89,8 +92,7 @@ def reasons_of_failure(t):
     ]
     for backends, pool, reason, tries in cases:
         penstock = t.front(backends, pool=pool)
-        with clients.Stream(clients.connect(penstock.address())) as stream:
-            expect(clients.drain(stream).size == 0, "closed without a byte")
+        expect(clients.closed_unserved(penstock.address()), "closed without a byte")
         record = penstock.wait_records(1)[0]
         expect(
             record["reason"] == reason and record["tries"] == tries,
@@ -147,15 +149,16 @@ def server_speaks_first(t):
             expect(clients.drain(stream).end == "fin", f"{kind}: then the end")
 
 
-@test("a client that goes away while its backend is dialled is counted as client_gone")
+@test("a client that goes away while its backend is dialled leaves no session behind")
 def client_gone(t):
     hang = fleet.fill_backlog(t, f"{fleet.next_host()}:0")
-    penstock = t.front([named("hang", hang)], pool={"connect_timeout": "1s"})
+    penstock = t.front([named("hang", hang)], pool={"connect_timeout": "500ms"})
     connection = clients.connect(penstock.address())
     penstock.wait_counters(lambda seen: seen["sessions"]["active"] == 1, 5, "the session exists")
     clients.reset(connection)
-    reason = penstock.reasons(1)[0]
-    expect(reason in ("client_gone", "client_reset", "connect_timeout"), f"reason {reason}")
+    # Nothing is received while dialling, so the connect may be what ends it.
+    reason = penstock.reasons(1, 2)[0]
+    expect(reason in ("client_gone", "connect_timeout"), f"reason {reason}")
 
 
 @test("what a backend does to a connection ends in its own reason")

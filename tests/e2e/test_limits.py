@@ -1,4 +1,5 @@
 """max_connections, descriptors that run out, and storms of short connections."""
+import os
 import resource
 import select
 import threading
@@ -21,11 +22,11 @@ class Gauge:
         with self._lock:
             self.now += 1
             self.most = max(self.most, self.now)
-        try:
-            return fleet.echo(stream)
-        finally:
-            with self._lock:
-                self.now -= 1
+        while data := stream.recv():
+            stream.sendall(data)
+        with self._lock:
+            self.now -= 1  # before the FIN, with which the session may end
+        stream.finish()
 
 
 def asking_clients(t, penstock, count):
@@ -118,56 +119,74 @@ def low_descriptor_limit(t):
     waiting = asking_clients(t, penstock, 60)
     until(lambda: len(answered(waiting)) == clamped, 5, f"{clamped} answers")
     before = penstock.cpu_seconds()
-    time.sleep(2)  # the time over which the CPU use is measured
+    time.sleep(1)  # the time over which the CPU use is measured
     used = penstock.cpu_seconds() - before
-    expect(used < 0.4, f"{used:.2f} s of CPU in 2 s of waiting")
+    expect(used < 0.2, f"{used:.2f} s of CPU in a second of waiting")
     while waiting:
         served = until(lambda: answered(waiting), 5, f"the next of {len(waiting)} is served")
         leave(served)
         waiting = [stream for stream in waiting if stream not in served]
 
 
+def free_descriptors(penstock):
+    """The numbers that penstock's next descriptors get, lowest first."""
+    used = set(map(int, os.listdir(f"/proc/{penstock.pid}/fd")))
+    return [fd for fd in range(1024) if fd not in used]
+
+
+def skip_under_sanitizers(t):
+    if t.small:
+        raise Skip("the undefined-behaviour sanitizer opens a pipe for each check of a vptr")
+
+
+def limit_descriptors(penstock, soft):
+    """Sets RLIMIT_NOFILE of the running process; returns what it was."""
+    before, hard = resource.prlimit(penstock.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(penstock.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    return before
+
+
 @test("when descriptors run out, accept backs off without spinning, and recovers")
 def descriptors_run_out(t):
+    skip_under_sanitizers(t)
+    backend = fleet.Backend(t, fleet.echo)
+    # At max_connections the accept is cancelled; armed again it meets the lowered limit, which a
+    # multishot accept takes from when it was armed.
+    penstock = t.front([backend], process={"max_connections": 2, "shards": 1})
+    none_free = free_descriptors(penstock)[0]
+    old, leaving = asking_clients(t, penstock, 2)
+    until(lambda: len(answered([old, leaving])) == 2, 5, "two answers")
+    before = limit_descriptors(penstock, none_free)
+    leave([leaving])
+    streams = asking_clients(t, penstock, 20)
+    used = penstock.cpu_seconds()
+    time.sleep(2)  # the time over which the CPU use is measured
+    used = penstock.cpu_seconds() - used
+    expect(used < 0.4, f"{used:.2f} s of CPU in 2 s without descriptors")
+    expect(penstock.counters()["faults"]["accept_errors"] > 0, "the failed accepts are counted")
+    expect(not answered(streams), "nobody is served or turned away")
+    leave([old])
+    limit_descriptors(penstock, before)
+    while streams:
+        served = until(lambda: answered(streams), 5, f"one of {len(streams)} is served")
+        leave(served)
+        streams = [stream for stream in streams if stream not in served]
+    penstock.stop()
+    closed = penstock.snapshots[-1]["sessions"]["closed"]
+    expect(closed == {"finished": 22}, f"nobody was turned away: {closed}")
+
+
+@test("a session that finds no descriptor for its backend is closed as connect_failed")
+def no_descriptor_to_dial(t):
+    skip_under_sanitizers(t)
     backend = fleet.Backend(t, fleet.echo)
     penstock = t.front([backend])
-    with clients.Stream(clients.connect(penstock.address())) as old:
-        old.sendall(b"ping")
-        expect(old.exactly(4) == b"ping", "a session before")
-        soft, hard = resource.prlimit(penstock.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(penstock.pid, resource.RLIMIT_NOFILE, (penstock.descriptors() + 5, hard))
-        streams = asking_clients(t, penstock, 20)
-        before = penstock.cpu_seconds()
-        time.sleep(2)  # the time over which the CPU use is measured
-        used = penstock.cpu_seconds() - before
-        expect(used < 0.4, f"{used:.2f} s of CPU in 2 s without descriptors")
-        expect(penstock.counters()["faults"]["accept_errors"] > 0, "the failed accepts are counted")
-        old.sendall(b"pong")
-        expect(old.exactly(4) == b"pong", "the old session goes on")
-        resource.prlimit(penstock.pid, resource.RLIMIT_NOFILE, (soft, hard))
-        expect(all_end_or_answer(streams) >= 10, "those that waited are served")
-        fresh = asking_clients(t, penstock, 20)
-        until(lambda: len(answered(fresh)) == 20, 5, "all new clients are served")
-        leave(fresh)
-        old.finish()
-        expect(clients.drain(old).end == "fin", "the old session ends cleanly")
-    reasons = set(penstock.counters()["sessions"]["closed"])
-    expect(reasons <= {"finished", "connect_failed"}, f"reasons: {reasons}")
-
-
-def all_end_or_answer(streams):
-    """Waits until each is answered or closed (no descriptor for its backend); how many were
-    answered.
-    """
-    until(lambda: len(answered(streams)) == len(streams), 8, "each client is answered or closed")
-    good = 0
-    for stream in streams:
-        try:
-            good += stream.recv(4) == b"ping"
-        except OSError:
-            pass  # reset for want of a descriptor
-        stream.close()
-    return good
+    # The client's connection gets the first, and there is no second.
+    before = limit_descriptors(penstock, free_descriptors(penstock)[1])
+    expect(clients.closed_unserved(penstock.address()), "closed without a byte")
+    expect(penstock.reasons(1) == ["connect_failed"], f"{penstock.records}")
+    limit_descriptors(penstock, before)
+    leave(asking_clients(t, penstock, 1))
 
 
 @test("2000 short connections from 20 threads all get their bytes", limit=40)

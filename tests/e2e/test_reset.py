@@ -19,25 +19,37 @@ def stall():
     time.sleep(STALL)
 
 
-def expect_reset(kind, received, payload):
-    expect(
-        received.size == payload.size,
-        f"{kind}: {received.size} of {payload.size} bytes, end {received.end}",
-    )
-    expect(received.digest == payload.digest, f"{kind}: the bytes are exact")
-    expect(received.end == "reset", f"{kind}: then ECONNRESET, not {received.end}")
+class Traffic:
+    """Small pieces sent without pause until the stream refuses them, on a thread of its own."""
+
+    def __init__(self, stream, wanted=True):
+        self._group = clients.Parallel()
+        if wanted:
+            self._group.start(send_until_error, stream)
+
+    def end_seen(self, received):
+        """How the stream ended. The kernel tells of a reset once: what then reads, reads an end."""
+        errors = self._group.join(20)
+        return "reset" if ConnectionResetError in errors else received.end
 
 
-def send_until_error(stream, stop_after=15.0):
-    """Small pieces, without pause, until the stream refuses them."""
-    deadline = time.monotonic() + stop_after
+def send_until_error(stream, seconds=15.0):
+    deadline = time.monotonic() + seconds
     try:
         while time.monotonic() < deadline:
             stream.sendall(b"y" * 512)
             select.select([], [], [], 0.002)
-    except OSError:
-        return
-    raise TimeoutError("sending towards a reset side never failed")
+    except OSError as error:
+        return type(error)
+    raise TimeoutError("sending towards a side that has reset never failed")
+
+
+def expect_reset(kind, received, end, payload):
+    expect(
+        received.size == payload.size, f"{kind}: {received.size} of {payload.size} bytes, end {end}"
+    )
+    expect(received.digest == payload.digest, f"{kind}: the bytes are exact")
+    expect(end == "reset", f"{kind}: then ECONNRESET, not {end}")
 
 
 def backend_resets(t, kind, with_traffic):
@@ -57,28 +69,23 @@ def backend_resets(t, kind, with_traffic):
     penstock = t.front([backend], kind)
     with clients.open_stream(kind, penstock.address(), t.shared) as stream:
         stream.sendall(b"go")
-        traffic = clients.Parallel()
-        if with_traffic:
-            traffic.start(send_until_error, stream)
+        traffic = Traffic(stream, with_traffic)
         stall()
         received = drain(stream)
         expect(backend.result(), "the backend's bytes were acknowledged before the reset")
-        expect_reset(kind, received, payload)
-        traffic.join()
+        expect_reset(kind, received, traffic.end_seen(received), payload)
     expect(penstock.reasons(1) == ["backend_reset"], f"{kind}: {penstock.records}")
 
 
 def client_resets(t, kind, with_traffic):
     """The same from the client's side."""
     payload = Payload(SIZE)
-    traffic = clients.Parallel()
 
     def handler(stream):
-        if with_traffic:
-            traffic.start(send_until_error, stream)
+        traffic = Traffic(stream, with_traffic)
         stall()
         received = drain(stream)
-        return received
+        return received, traffic.end_seen(received)
 
     backend = fleet.Backend(t, handler)
     penstock = t.front([backend], kind)
@@ -88,8 +95,8 @@ def client_resets(t, kind, with_traffic):
         clients.wait_acknowledged(stream), "the client's bytes were acknowledged before the reset"
     )
     stream.reset()
-    expect_reset(kind, backend.result(), payload)
-    traffic.join()
+    received, end = backend.result()
+    expect_reset(kind, received, end, payload)
     expect(penstock.reasons(1) == ["client_reset"], f"{kind}: {penstock.records}")
 
 
@@ -153,14 +160,12 @@ def full_buffers(t, kind):
     with clients.open_stream(kind, penstock.address(), t.shared, receive_buffer=64 << 10) as stream:
         stream.sendall(b"go")
         acknowledged, sent = backend.result(30)
-        traffic = clients.Parallel()
-        traffic.start(
-            send_until_error, stream
-        )  # penstock's send meets the reset: its receive waits on this reader
+        # It is penstock's send that meets the reset: its receive waits for this reader.
+        traffic = Traffic(stream)
         select.select([], [], [], 0.3)
         received = drain(stream)
-        traffic.join()
-    expect(received.end == "reset", f"{kind}: ends with a reset: {received}")
+        end = traffic.end_seen(received)
+    expect(end == "reset", f"{kind}: ends with a reset: {received}")
     expect(
         acknowledged <= received.size <= sent,
         f"{kind}: {acknowledged} acknowledged, {received.size} delivered",

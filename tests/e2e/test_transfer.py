@@ -234,15 +234,13 @@ def read_some_and_leave(streams, payload):
 
 
 def expect_memory_back(t, penstock, before, peak, sessions):
-    penstock.wait_counters(
-        lambda seen: seen["sessions"]["active"] == 0, 10, "all sessions closed"
-    )
+    penstock.wait_counters(lambda seen: seen["sessions"]["active"] == 0, 10, "all sessions closed")
     if t.small:
         return  # a sanitizer's own memory would be measured
     growth = (peak - before) / MIB
     expect(growth < sessions, f"RSS grew by {growth:.1f} MiB with {sessions} stalled sessions")
     deadline = time.monotonic() + 10
-    while penstock.rss() > before + 2 * MIB:
+    while penstock.rss() > before + 4 * MIB:  # what two shards keep posted for bulk is 2 MiB
         left = (penstock.rss() - before) / MIB
         expect(time.monotonic() < deadline, f"{left:.1f} MiB more than before, 10 s later")
         time.sleep(0.1)
@@ -264,6 +262,8 @@ def stalled_reader_is_alone(t):
             expect(
                 time.monotonic() - start < 1.0, "a neighbour waits less than a second for its echo"
             )
+    # The flooder's bytes may be waited for: its backend is given time to take them.
+    penstock.wait_counters(lambda seen: seen["sessions"]["active"] == 0, 8, "both have ended")
 
 
 def until_blocked(connection):
