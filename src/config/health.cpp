@@ -67,14 +67,8 @@ constexpr std::array keys = {
               [](const Value& v, HealthDraft& d) { v.read(d.health.interval, interval_range); }},
     HealthKey{"timeout",
               [](const Value& v, HealthDraft& d) { v.read(d.health.timeout, timeout_range); }},
-    HealthKey{"rise",
-              [](const Value& v, HealthDraft& d) {
-                v.read(d.health.rise, {1, 1000});
-              }},
-    HealthKey{"fall",
-              [](const Value& v, HealthDraft& d) {
-                v.read(d.health.fall, {1, 1000});
-              }},
+    HealthKey{"rise", [](const Value& v, HealthDraft& d) { v.read(d.health.rise, {1, 1000}); }},
+    HealthKey{"fall", [](const Value& v, HealthDraft& d) { v.read(d.health.fall, {1, 1000}); }},
 };
 
 }  // namespace

@@ -71,9 +71,7 @@ constexpr std::array keys = {
     ListenerKey{"tls", read_tls},
     ListenerKey{"routes", nullptr},
     ListenerKey{"backlog",
-                [](const Value& v, ListenerDraft& d) {
-                  v.read(d.listener.backlog, {1, 65535});
-                }},
+                [](const Value& v, ListenerDraft& d) { v.read(d.listener.backlog, {1, 65535}); }},
     ListenerKey{"mode", read_mode},
     ListenerKey{"handshake_timeout", read_handshake_timeout},
     ListenerKey{"idle_timeout",

@@ -54,10 +54,7 @@ constexpr std::array backend_table = {
     BackendKey{"name", read_backend_name},
     BackendKey{"address", [](const Value& v, BackendDraft& d) { d.address = read_address(v); },
                "where the backend listens, such as \"10.0.0.11:9000\""},
-    BackendKey{"weight",
-               [](const Value& v, BackendDraft& d) {
-                 v.read(d.weight, {1, 256});
-               }},
+    BackendKey{"weight", [](const Value& v, BackendDraft& d) { v.read(d.weight, {1, 256}); }},
 };
 
 void read_backends(const Value& value, PoolDraft& draft) {
@@ -127,9 +124,7 @@ constexpr std::array keys = {
     PoolKey{"connect_timeout",
             [](const Value& v, PoolDraft& d) { v.read(d.pool.connect_timeout); }},
     PoolKey{"connect_tries",
-            [](const Value& v, PoolDraft& d) {
-              v.read(d.pool.connect_tries, {1, 16});
-            }},
+            [](const Value& v, PoolDraft& d) { v.read(d.pool.connect_tries, {1, 16}); }},
     PoolKey{"table_size", read_table_size},
     PoolKey{"tls", nullptr},
 };

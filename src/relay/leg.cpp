@@ -24,7 +24,10 @@ void Leg::arm_receive(io::BufferPool& buffers, io::Ring& ring) noexcept {
   PENSTOCK_ASSERT(incoming.empty() && !input_ended);
   // Bulk data that is already there goes into the buffer that was used last and is still in the
   // cache. It cannot be held for long: without data the receive fails at once.
-  if (bulk_ && expect_data_) lent_ = buffers.take(io::BufferClass::large);
+  if (bulk_ && expect_data_) {
+    lent_ = buffers.take(io::BufferClass::large);
+    bulk_ = static_cast<bool>(lent_);  // all large ones are held by others: a small one will do
+  }
   if (lent_) {
     ring.receive_now(receive_op, fd,
                      lent_.bytes().first(io::BufferPool::receive_size(io::BufferClass::large)));

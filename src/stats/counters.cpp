@@ -32,7 +32,7 @@ Json closed_json(const ClosedSums& sums) {
   return closed;
 }
 
-std::uint64_t sum(Shards shards, Counter ShardCounters::*counter) noexcept {
+std::uint64_t sum(Shards shards, Counter ShardCounters::* counter) noexcept {
   std::uint64_t total = 0;
   for (const auto& shard : shards) total += ((*shard).*counter).get();
   return total;
