@@ -3,12 +3,12 @@
 // that may be shared with other processes, so that its flags are not ours to change.
 #include "penstock/app/line_output.h"
 
-#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <climits>
 
 namespace penstock::app {
 namespace {

@@ -113,7 +113,7 @@ std::expected<void, StartError> Supervisor::plan_capacity() {
   }
   max_connections_ = capacity.connections;
 
-  const relay::MemoryLimit memory = relay::memory_limit();
+  const relay::MemoryLimit memory = relay::memory_limit(max_connections_);
   const std::size_t bytes = memory.per_session * max_connections_ + memory.per_shard * shard_count_;
   constexpr std::size_t kib = 1024;
   log::info("capacity: {}, at most {} MiB ({} KiB each, {} MiB per shard; TLS needs more)",

@@ -34,7 +34,7 @@ Result<std::string> read_file(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return fail_errno("cannot open the configuration", errno);
   std::string text;
-  std::array<char, 16384> chunk;
+  std::array<char, 16384> chunk{};
   while (text.size() <= most) {
     const auto count = ::read(fd.get(), chunk.data(), chunk.size());
     if (count < 0 && errno == EINTR) continue;

@@ -113,6 +113,7 @@ bool Checker::turn() {
   parts.plan.start_due(now);
   if (parts.plan.take_change() && parts.options.on_change)
     parts.options.on_change(parts.plan.liveness());
+  parts.plan.tell_changes();
   return !parts.ended();
 }
 

@@ -102,7 +102,7 @@ void Plan::decided(Check& check, const Outcome& outcome) {
   if (check.verdict.probed(outcome.passed)) {
     liveness_.set(check.backend.id, check.verdict.up());
     changed_ = true;
-    tell_change(check, outcome);
+    note_change(check, outcome);
   } else if (check.verdict.streak() > 0) {
     log::debug("{}/{}: {}, {} of {}", check.pool.name, check.backend.name, evidence(outcome),
                check.verdict.streak(), outcome.passed ? check.health.rise : check.health.fall);
@@ -122,15 +122,21 @@ Duration Plan::wait_of(const Check& check) noexcept {
   return interval - interval / 10 + random_.below(interval / 5);
 }
 
-void Plan::tell_change(const Check& check, const Outcome& outcome) const {
+void Plan::note_change(const Check& check, const Outcome& outcome) {
   const bool up = check.verdict.up();
   const log::Level level = up ? log::Level::info : log::Level::warn;
   if (!log::enabled(level)) return;
-  log::write(level, describe({.pool = check.pool.name,
-                              .backend = check.backend.name,
-                              .up = up,
-                              .probes = up ? check.health.rise : check.health.fall},
-                             outcome));
+  untold_.push_back({.level = level,
+                     .text = describe({.pool = check.pool.name,
+                                       .backend = check.backend.name,
+                                       .up = up,
+                                       .probes = up ? check.health.rise : check.health.fall},
+                                      outcome)});
+}
+
+void Plan::tell_changes() {
+  for (const Line& line : untold_) log::write(line.level, line.text);
+  untold_.clear();
 }
 
 void Plan::tell_shortage(const Check& check, const Outcome& outcome) {

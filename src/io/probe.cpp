@@ -77,14 +77,15 @@ bool try_registered_ring(FeatureSet base) {
   return ring.status() == 0 && io_uring_register_ring_fd(&ring.raw()) == 1;
 }
 
-bool try_buffer_ring(FeatureSet base) {
+/// 0 or -errno of registering one.
+int buffer_ring_status(FeatureSet base) {
   TrialRing ring(base);
-  if (ring.status() != 0) return false;
-  int error = 0;
-  io_uring_buf_ring* buffers = io_uring_setup_buf_ring(&ring.raw(), 8, 0, 0, &error);
-  if (buffers == nullptr) return false;
+  if (ring.status() != 0) return ring.status();
+  int status = 0;
+  io_uring_buf_ring* buffers = io_uring_setup_buf_ring(&ring.raw(), 8, 0, 0, &status);
+  if (buffers == nullptr) return status;
   io_uring_free_buf_ring(&ring.raw(), buffers, 8, 0);
-  return true;
+  return 0;
 }
 
 bool try_cancel_fd(FeatureSet base) {
@@ -140,7 +141,7 @@ bool try_multishot_accept(FeatureSet base) {
 bool try_feature(FeatureSet base, Feature feature) {
   switch (feature) {
     case Feature::buffer_ring:
-      return try_buffer_ring(base);
+      return buffer_ring_status(base) == 0;
     case Feature::cancel_fd:
       return try_cancel_fd(base);
     case Feature::wait_timeout: {
@@ -190,6 +191,9 @@ Result<FeatureSet> probe_features(FeatureSet disabled) {
       continue;
     }
     if (!info.required) continue;
+    if (info.feature == Feature::buffer_ring && buffer_ring_status(available) == -ENOMEM) {
+      return std::unexpected(explain_setup_failure(ENOMEM));
+    }
     return fail(disabled.has(info.feature)
                     ? fmt::format("process.io_disable switches off {}, which penstock cannot do "
                                   "without: {}; remove it "

@@ -40,7 +40,13 @@ void Acceptor::on_completion(const io::Completion& completion) {
       accept_failed(socket, completion.result);
     }
   }
-  if (socket.accept_op.in_flight || socket.cancel_op.in_flight) return;
+  if (socket.cancel_op.in_flight) return;
+  if (socket.accept_op.in_flight) {
+    // A cancel may find the request running and leave it armed: it is tried again.
+    if (paused_ && completion.op.kind == io::OpKind::cancel)
+      context_.ring.cancel_all(socket.cancel_op, socket.fd);
+    return;
+  }
   if (stopping_) {
     drain(socket);
   } else if (!paused_) {

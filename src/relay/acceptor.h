@@ -48,14 +48,14 @@ class Acceptor {
           cancel_op(this, Side::front, role) {}
     static constexpr auto role = static_cast<std::uint8_t>(Role::acceptor);
     ListenerId id;
-    int fd;
+    int fd = -1;
     io::Op accept_op;
     io::Op cancel_op;
     bool released = false;
   };
   struct Parked {
     ListenerId id;
-    int fd;
+    int fd = -1;
   };
 
   void arm(Socket& socket) noexcept;

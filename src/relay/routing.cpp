@@ -5,8 +5,10 @@ namespace penstock::relay {
 
 Tables build_tables(const config::Config& config) {
   Tables tables;
+  tables.reserve(config.pools.size());
   for (const config::Pool& pool : config.pools) {
     std::vector<balance::Member> members;
+    members.reserve(pool.backends.size());
     for (const config::Backend& backend : pool.backends) {
       members.push_back({.name = backend.name, .weight = backend.weight, .id = backend.id});
     }

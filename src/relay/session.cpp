@@ -75,7 +75,7 @@ void Session::on_completion(const io::Completion& completion) {
         break;  // before closing only a connect is cancelled
       case io::OpKind::accept:
       case io::OpKind::wake:
-        PENSTOCK_ASSERT(!"not an op of a session");
+        PENSTOCK_UNREACHABLE("not an op of a session");
     }
   }
   if constexpr (penstock_checks) check_invariants();
@@ -94,7 +94,7 @@ void Session::on_timer() {
     case Phase::closing:
       return settle();
     case Phase::ended:
-      PENSTOCK_ASSERT(!"an ended session has no timer");
+      PENSTOCK_UNREACHABLE("an ended session has no timer");
   }
 }
 

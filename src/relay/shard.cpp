@@ -30,13 +30,14 @@ io::BufferPool::Options pool_options(std::uint32_t sessions) noexcept {
 
 }  // namespace
 
-MemoryLimit memory_limit() noexcept {
+MemoryLimit memory_limit(std::uint32_t max_connections) noexcept {
   using io::BufferClass;
   using io::BufferPool;
+  const std::size_t large = pool_options(max_connections).large_count + large_posted;
   return {
       .per_session = sizeof(Session) + small_per_session * BufferPool::capacity(BufferClass::small),
       .per_shard = small_posted * BufferPool::capacity(BufferClass::small) +
-                   (large_posted + large_limit) * BufferPool::capacity(BufferClass::large)};
+                   large * BufferPool::capacity(BufferClass::large)};
 }
 
 class Shard::Loop {
@@ -185,7 +186,7 @@ class Shard::Loop {
 
 Result<std::unique_ptr<Shard>> Shard::create(io::Kernel& kernel, const ShardOptions& options,
                                              const Routing& routing, balance::Liveness liveness,
-                                             std::vector<LentListener> listeners) {
+                                             const std::vector<LentListener>& listeners) {
   PENSTOCK_ASSERT(options.counters != nullptr && options.process_sessions != nullptr);
   auto ring = io::Ring::open(kernel, {.features = options.features});
   if (!ring) return std::unexpected(ring.error());

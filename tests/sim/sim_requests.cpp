@@ -117,7 +117,7 @@ void SimKernel::check_duties(const Queue& queue, const Request& request) const {
       PENSTOCK_ASSERT(asked.op_flags == (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD));
       break;
     default:
-      PENSTOCK_ASSERT(!"an operation that the simulator does not know");
+      PENSTOCK_UNREACHABLE("an operation that the simulator does not know");
   }
 }
 

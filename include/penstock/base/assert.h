@@ -17,6 +17,9 @@ void set_assert_context(const char* text) noexcept;
 #define PENSTOCK_ASSERT(condition) \
   ((condition) ? static_cast<void>(0) : ::penstock::assert_failed(#condition, __FILE__, __LINE__))
 
+/// Where control cannot come; `why` is a string literal.
+#define PENSTOCK_UNREACHABLE(why) ::penstock::assert_failed(why, __FILE__, __LINE__)
+
 #ifdef PENSTOCK_CHECKS
 inline constexpr bool penstock_checks = true;
 #else

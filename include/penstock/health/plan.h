@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "penstock/balance/liveness.h"
 #include "penstock/base/intrusive_list.h"
+#include "penstock/base/log.h"
 #include "penstock/config/config.h"
 #include "penstock/health/probe.h"
 #include "penstock/health/verdict.h"
@@ -56,6 +58,9 @@ class Plan {
 
   /// True once after every change of a verdict.
   [[nodiscard]] bool take_change() noexcept { return std::exchange(changed_, false); }
+  /// Logs the changes since the last call with their evidence. Call it once the new liveness is in
+  /// force, so that what a line says is true when it is read.
+  void tell_changes();
   [[nodiscard]] const balance::Liveness& liveness() const noexcept { return liveness_; }
 
  private:
@@ -77,10 +82,15 @@ class Plan {
     Instant started{};
   };
 
+  struct Line {
+    log::Level level;
+    std::string text;
+  };
+
   void decided(Check& check, const Outcome& outcome);
   void closed(Check& check);
   [[nodiscard]] Duration wait_of(const Check& check) noexcept;
-  void tell_change(const Check& check, const Outcome& outcome) const;
+  void note_change(const Check& check, const Outcome& outcome);
   void tell_shortage(const Check& check, const Outcome& outcome);
 
   Probe::Environment environment_;
@@ -91,6 +101,7 @@ class Plan {
   std::deque<Scratch> scratch_;  // as many as ever ran at once
   std::vector<Scratch*> idle_scratch_;
   IntrusiveList<Check, QueueTag> due_;
+  std::vector<Line> untold_;
   bool changed_ = false;
   bool aborted_ = false;
   Instant shortage_told_{};

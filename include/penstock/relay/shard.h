@@ -44,16 +44,14 @@ struct MemoryLimit {
   std::size_t per_shard =
       0;  ///< posted buffers and the pool of large ones, whatever the number of sessions
 };
-[[nodiscard]] MemoryLimit memory_limit() noexcept;
+[[nodiscard]] MemoryLimit memory_limit(std::uint32_t max_connections) noexcept;
 
 class Shard {
  public:
   /// `routing` must outlive the shard. Error: the ring or the memory cannot be had.
-  [[nodiscard]] static Result<std::unique_ptr<Shard>> create(io::Kernel& kernel,
-                                                             const ShardOptions& options,
-                                                             const Routing& routing,
-                                                             balance::Liveness liveness,
-                                                             std::vector<LentListener> listeners);
+  [[nodiscard]] static Result<std::unique_ptr<Shard>> create(
+      io::Kernel& kernel, const ShardOptions& options, const Routing& routing,
+      balance::Liveness liveness, const std::vector<LentListener>& listeners);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
