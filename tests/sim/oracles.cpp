@@ -32,17 +32,36 @@ void World::check_record(const stats::SessionRecord& record) {
   PENSTOCK_ASSERT(!record.tls && reason != CloseReason::client_truncated &&
                   reason != CloseReason::handshake_timeout &&
                   reason != CloseReason::handshake_failed && reason != CloseReason::tls_error);
-  if (!record.backend || record.tries != 1 || !record.client.is_ip()) return;
-  // The first choice, by a liveness that was current when it was made.
+  if (record.backend && record.client.is_ip()) check_choice(record);
+}
+
+/// The backend is the one that hashing gives, after those tried before it, by a liveness that was
+/// current while it was chosen. While that changes, only a first choice can be foretold.
+void World::check_choice(const stats::SessionRecord& record) {
   const auto key = balance::key_of(record.client, setup_.hash_key, 0, routing_.hash_seed);
   const Instant began = kernel_.now() - record.duration - 100ms;
+  std::size_t current = 0;
   bool chosen = false;
   for (std::size_t i = 0; i < pushed_.size(); ++i) {
     const bool over_by_then = i + 1 < pushed_.size() && pushed_[i + 1].first < began;
     if (over_by_then) continue;
-    chosen = chosen || routing_.pools[0].table->pick(key, pushed_[i].second) == record.backend;
+    ++current;
+    chosen = chosen || choice(key, pushed_[i].second, record.tries) == record.backend;
   }
-  PENSTOCK_ASSERT(chosen);
+  PENSTOCK_ASSERT(chosen || (record.tries > 1 && current > 1));
+}
+
+/// The backend of the last of `tries`.
+std::optional<BackendId> World::choice(balance::Key key, const balance::Liveness& liveness,
+                                       std::uint32_t tries) const {
+  std::vector<BackendId> tried;
+  std::optional<BackendId> picked;
+  for (std::uint32_t i = 0; i < tries; ++i) {
+    picked = routing_.pools[0].table->pick(key, liveness, tried);
+    if (!picked) return picked;
+    tried.push_back(*picked);
+  }
+  return picked;
 }
 
 void World::check_end() {

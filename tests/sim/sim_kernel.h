@@ -76,6 +76,7 @@ class SimKernel final : public io::Kernel {
   /// Lets `time` pass while no ring is waited for.
   void run_for(Duration time);
   void set_faults(const Faults& faults) noexcept { faults_ = faults; }
+  [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
   /// Prints every request and completion to stderr.
   void trace() noexcept { traced_ = true; }
   [[nodiscard]] std::size_t open_descriptors() const noexcept { return sockets_.size(); }

@@ -246,13 +246,9 @@ bool SimKernel::attempt_accept(Queue& queue, Request& request) {
 }
 
 bool SimKernel::attempt_connect(Queue& queue, Request& request) {
-  const Dial& dial = *request.socket->dial;
-  if (dial.result == 0) {
-    request.socket->stream = dial.stream;
-    request.socket->dial = nullptr;
-  }
-  post(queue, request, {.result = dial.result, .flags = 0});
-  if (request.socket->stream == nullptr) request.socket->dial = nullptr;
+  const auto dial = std::exchange(request.socket->dial, nullptr);
+  if (dial->result == 0) request.socket->stream = dial->stream;
+  post(queue, request, {.result = dial->result, .flags = 0});
   return false;
 }
 

@@ -130,6 +130,11 @@ void World::calm_down() {
 
 void World::stop_accepting() {
   if (std::exchange(stopping_, true)) return;
+  if (setup_.faulty && !calm_) {  // descriptors run out just when the queues are to be emptied
+    Faults faults = kernel_.faults();
+    faults.accept_out_of_files = 0.5;
+    kernel_.set_faults(faults);
+  }
   for (const Lent& lent : listeners_) {
     if (!lent.is_unix) kernel_.drop_new_connections(lent.fd);
   }

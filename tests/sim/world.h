@@ -100,6 +100,9 @@ class World {
   /// Prints how far everybody has come.
   void describe();
   void check_record(const stats::SessionRecord& record);
+  void check_choice(const stats::SessionRecord& record);
+  [[nodiscard]] std::optional<BackendId> choice(balance::Key key, const balance::Liveness& liveness,
+                                                std::uint32_t tries) const;
   void check_end();
   void check_ends();
   void check_streams(const RemoteEnd& from, const RemoteEnd& to) const;

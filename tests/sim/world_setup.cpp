@@ -167,8 +167,12 @@ void World::plan_clients() {
     Client& client = clients_.back();
     client.to = binds_[over_unix ? 1 : 0];
     client.from = over_unix ? Endpoint() : draw_source();
-    kernel_.timeline().after(random_.duration(0s, setup_.active_time),
-                             [this, &client] { connect(client); });
+    Duration begins = random_.duration(0s, setup_.active_time);
+    if (setup_.stop_after && random_.chance(0.5)) {  // so that some are queued when it stops
+      begins =
+          *setup_.stop_after - std::min<Duration>(*setup_.stop_after, random_.duration(0s, 2ms));
+    }
+    kernel_.timeline().after(begins, [this, &client] { connect(client); });
   }
 }
 
