@@ -16,7 +16,7 @@ namespace {
 
 // How much of an answer is read only to be polite, and for how long from a backend that ignores
 // "Connection: close".
-constexpr std::size_t drain_limit = 64 * 1024;
+constexpr std::size_t drain_limit = std::size_t{64} * 1024;
 constexpr Duration drain_time = 100ms;
 constexpr Duration cancel_again_after = 100ms;
 

@@ -22,7 +22,7 @@ bool is_ipv4_mapped(const std::uint8_t (&bytes)[N]) noexcept {
 
 }  // namespace
 
-Endpoint::Endpoint() noexcept { std::memset(&storage_, 0, sizeof storage_); }
+Endpoint::Endpoint() noexcept : storage_{} { std::memset(&storage_, 0, sizeof storage_); }
 
 Endpoint Endpoint::from(const sockaddr* address, socklen_t length) noexcept {
   Endpoint result;

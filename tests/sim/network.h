@@ -171,7 +171,7 @@ class Network {
  private:
   struct Reply {
     Endpoint at;
-    Answer answer;
+    Answer answer = Answer::refuses;
   };
   [[nodiscard]] Listener* listener_at(const Endpoint& at);
   [[nodiscard]] Answer answer_at(const Endpoint& at) const;

@@ -29,8 +29,11 @@ Answer answer_of(Mood mood) noexcept {
 }  // namespace
 
 World::World(std::uint64_t seed)
-    : seed_(seed), kernel_(seed), random_(kernel_.random()), liveness_(0) {
-  traced_ = std::getenv("PENSTOCK_SIM_TRACE") != nullptr;
+    : seed_(seed),
+      kernel_(seed),
+      random_(kernel_.random()),
+      liveness_(0),
+      traced_(std::getenv("PENSTOCK_SIM_TRACE") != nullptr) {
   if (traced_) kernel_.trace();
   draw_setup();
   draw_faults();

@@ -20,7 +20,7 @@ namespace penstock::health {
 
 /// What only a running probe needs, so that ten thousand idle ones do not hold it.
 struct Scratch {
-  std::array<std::byte, answer_limit> answer;
+  std::array<std::byte, answer_limit> answer{};
   std::string request;
 };
 
