@@ -12,9 +12,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BROKEN = ROOT / "tests/data/config/broken"
 
 
-def call(t, *arguments, cwd=None):
+def call(t, *arguments, cwd=None, wrapper=()):
     return subprocess.run(
-        [str(t.binary), *map(str, arguments)],
+        [*wrapper, str(t.binary), *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -147,11 +147,10 @@ def required_feature(t):
         )
 
 
-@test("too little locked memory or no descriptors at all is a sentence, not a crash")
+@test("no descriptors at all is a sentence, not a crash")
 def starved_at_start(t):
     config = listener_config(t, process={"shards": 1, "pin": False})
-    command = ["prlimit", "--nofile=8:8", str(t.binary), "run", "--config", str(config)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    result = call(t, "run", "--config", config, wrapper=["prlimit", "--nofile=8:8"])
     expect(result.returncode in (1, 69) and result.stderr.strip(), f"{result}")
 
 
