@@ -1,5 +1,5 @@
-"""Where io_uring cannot be had, penstock refuses to start: exit 69 and a sentence with the cause and
-the remedy.
+"""Where io_uring cannot be had, penstock refuses to start: exit 69 and a sentence with the cause
+and the remedy.
 """
 import errno
 import os
@@ -35,7 +35,7 @@ def seccomp(t):
         )
 
 
-@test("the sysctl that switches io_uring off is named with its value and the command that changes it")
+@test("the sysctl that switches io_uring off is named with its value and how to change it")
 def sysctl(t):
     if os.geteuid() != 0:
         raise Skip("needs root, for a mount namespace")
