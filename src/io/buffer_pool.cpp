@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "penstock/base/planted.h"
+
 namespace penstock::io {
 namespace {
 
@@ -99,6 +101,10 @@ Buffer BufferPool::received(BufferClass size_class, const Completion& completion
   PENSTOCK_ASSERT(kernel_id < mine.posted.size());
   Buffer buffer(*this, size_class, mine.posted[kernel_id]);
   ++mine.in_use;
+  if (planted(Planted::buffer_returned_early)) {
+    post(size_class, kernel_id, mine.posted[kernel_id]);
+    return buffer;
+  }
   std::uint32_t next = 0;
   if (pop_free(mine, next)) {
     post(size_class, kernel_id, next);

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+#include "penstock/base/planted.h"
+
 namespace penstock::relay {
 namespace {
 
@@ -49,7 +51,7 @@ void Acceptor::on_completion(const io::Completion& completion) {
   }
   if (stopping_) {
     drain(socket);
-  } else if (!paused_) {
+  } else if (!paused_ && !(planted(Planted::accept_not_rearmed) && completion.result >= 0)) {
     arm(socket);  // a one-shot accept, or a multishot that the kernel ended
   }
 }
@@ -63,6 +65,7 @@ void Acceptor::accepted(Socket& socket, int fd) {
 void Acceptor::accept_failed(Socket&, int result) {
   if (result == -ECANCELED) return;  // paused or stopping
   context_.counters.accept_errors.add();
+  if (planted(Planted::accept_spins)) return;
   // The peer gave up while it was queued: nothing is wrong here. Anything else would fail again at
   // once.
   if (result != -ECONNABORTED && result != -EPROTO && result != -EINTR) pause(descriptor_pause);
@@ -73,8 +76,9 @@ bool Acceptor::room() const noexcept {
 }
 
 bool Acceptor::admit(ListenerId id, int fd) {
-  if (options_.process_sessions.fetch_add(1, std::memory_order_relaxed) >=
-      options_.max_connections) {
+  const std::uint32_t limit =
+      options_.max_connections + (planted(Planted::limit_off_by_one) ? 1 : 0);
+  if (options_.process_sessions.fetch_add(1, std::memory_order_relaxed) >= limit) {
     options_.process_sessions.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
@@ -111,7 +115,7 @@ void Acceptor::pause(Duration at_least) {
 }
 
 void Acceptor::resume() {
-  while (!parked_.empty() && room()) {
+  while (!parked_.empty() && room() && !planted(Planted::parked_forgotten)) {
     const Parked next = parked_.front();
     if (!admit(next.id, next.fd)) break;
     parked_.pop_front();
@@ -163,6 +167,10 @@ bool Acceptor::released() const noexcept {
 void Acceptor::drain(Socket& socket) {
   if (socket.released || socket.accept_op.in_flight || socket.cancel_op.in_flight) return;
   while (!abandoned_ && room()) {
+    if (planted(Planted::accept_queue_dropped)) {
+      socket.released = true;
+      return;
+    }
     const int fd = context_.kernel.accept_now(socket.fd);
     if (fd >= 0) {
       accepted(socket, fd);

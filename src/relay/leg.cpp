@@ -70,7 +70,9 @@ Leg::Received Leg::received(const io::Completion& completion, io::BufferPool& bu
       input_ended = dead = broken = true;
       return Received::timed_out;
     default:
-      input_ended = dead = broken = true;
+      input_ended = true;
+      if (planted(Planted::reset_as_end)) return Received::end;
+      dead = broken = true;
       return Received::reset;
   }
 }
@@ -84,7 +86,13 @@ bool Leg::sent(int result, io::Ring& ring) noexcept {
       return false;
     }
   } else {
-    outgoing.consumed(static_cast<std::size_t>(result));
+    const auto taken = static_cast<std::size_t>(result);
+    const bool cut_short = taken < outgoing.size();
+    if (planted(Planted::send_cut) && cut_short) {
+      outgoing.clear();
+    } else if (!planted(Planted::send_repeated) || !cut_short) {
+      outgoing.consumed(taken);
+    }
   }
   full_ = !outgoing.empty() && !drained_;
   if (full_ && !writable_op.in_flight) ring.watch_writable(writable_op, fd);
@@ -155,6 +163,10 @@ Leg::Stream Leg::decode(Slice& pipe, io::BufferPool& buffers) noexcept {
       stream_ended = true;
       return Stream::ended;
     case tls::Status::truncated:
+      if (planted(Planted::truncation_as_end)) {
+        stream_ended = true;
+        return Stream::ended;
+      }
       broken = true;
       return Stream::truncated;
     case tls::Status::failed:
@@ -183,13 +195,14 @@ std::size_t Leg::encode(Slice& pipe, io::BufferPool& buffers) noexcept {
 
 int Leg::finish(io::Kernel& kernel, io::BufferPool& buffers) noexcept {
   PENSTOCK_ASSERT(flushed() && !fin_sent);
-  if (engine && !notify_sent) {
+  if (engine && !notify_sent && !planted(Planted::no_close_notify)) {
     tls::Window window = open_window(buffers);
     notify_sent = engine->close_notify(window) != tls::Status::want_output;
     close_window(window);
     if (!outgoing.empty()) return 0;
   }
   fin_sent = true;
+  if (planted(Planted::forgotten_fin)) return 0;
   return kernel.shutdown_write(fd);
 }
 

@@ -2,6 +2,8 @@
 // session_dial.cpp, the end in session_close.cpp.
 #include "session.h"
 
+#include "penstock/base/planted.h"
+
 namespace penstock::relay {
 namespace {
 
@@ -64,6 +66,7 @@ void Session::on_completion(const io::Completion& completion) {
         on_sent(side, completion);
         break;
       case io::OpKind::writable:
+        if (planted(Planted::last_event_ignored) && !completion.op.in_flight) break;
         on_writable(side);
         break;
       case io::OpKind::connect:
@@ -109,6 +112,8 @@ void Session::pump_preface() {
     case Leg::Handshake::needs_output:
       return;
     case Leg::Handshake::needs_input:
+      if (planted(Planted::handshake_deadline_moves))
+        wake_at(context_.now + listener().handshake_timeout);
       if (!front_.receive_op.in_flight) front_.arm_receive(context_.buffers, context_.ring);
       return;
     case Leg::Handshake::gone:
@@ -122,6 +127,7 @@ void Session::on_received(Side from, const io::Completion& completion) {
   const Leg::Received what = leg(from).received(completion, context_.buffers);
   if (completion.result > 0) context_.counters.receives.add();
   if (what == Leg::Received::no_buffer) context_.counters.buffer_shortages.add();
+  if (planted(Planted::no_rearm_after_enobufs) && what == Leg::Received::no_buffer) return;
   if (phase_ == Phase::preface) return pump_preface();
   PENSTOCK_ASSERT(phase_ == Phase::relaying);  // nothing is received while dialing
   if (what == Leg::Received::reset) return fail(from, reset_by(from));
@@ -178,7 +184,8 @@ void Session::pump(Side from) {
 void Session::end_direction(Side from) {
   Leg& source = leg(from);
   Leg& sink = leg(other(from));
-  if (source.broken) {
+  const bool taken_for_fin = planted(Planted::end_after_reset_as_fin) && source.input_ended;
+  if (source.broken && !taken_for_fin) {
     if (sink.broken) return close(*failure_, Ending::abort);
     if (source.input_ended) return close(*failure_, Ending::deliver);
     if (!source.receive_op.in_flight)
@@ -191,6 +198,8 @@ void Session::end_direction(Side from) {
     return fail(other(from), reset_by(other(from)));
   }
   sink.arm_send(context_.ring);
+  if (planted(Planted::full_close) && sink.fin_sent)
+    return close(CloseReason::finished, Ending::clean);
   if (front_.fin_sent && back_.fin_sent) close(CloseReason::finished, Ending::clean);
 }
 
@@ -215,7 +224,8 @@ void Session::fail(Side side, CloseReason reason) {
 /// The timer of the relaying phase. It is moved only when it fires, not at every byte.
 void Session::on_quiet() {
   const Duration limit = failure_ ? delivery_patience : listener().idle_timeout;
-  if (last_activity_ + limit > context_.now) return wake_at(last_activity_ + limit);
+  if (last_activity_ + limit > context_.now && !planted(Planted::idle_timer_blind))
+    return wake_at(last_activity_ + limit);
   close(failure_.value_or(CloseReason::idle_timeout), Ending::abort);
 }
 

@@ -87,6 +87,7 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   [[nodiscard]] bool finish_delivery();
   [[nodiscard]] bool join();
   void end();
+  void leave_record();
 
   Context& context_;
   Timer timer_;

@@ -4,6 +4,7 @@
 // send of 2.8 MB delivered 4 KiB (tried).
 #include <algorithm>
 
+#include "penstock/base/planted.h"
 #include "session.h"
 
 namespace penstock::relay {
@@ -83,7 +84,8 @@ bool Session::finish_flush() {
 /// True once the surviving leg's peer has acknowledged everything, or has stopped to.
 bool Session::finish_delivery() {
   const Leg& sink = front_.broken ? back_ : front_;
-  const std::size_t left = context_.kernel.unacknowledged(sink.fd);
+  const std::size_t left =
+      planted(Planted::reset_before_delivery) ? 0 : context_.kernel.unacknowledged(sink.fd);
   if (left != unacknowledged_) closing_deadline_ = context_.now + delivery_patience;
   unacknowledged_ = left;
   if (left == 0 || context_.now >= closing_deadline_) {
@@ -98,6 +100,7 @@ bool Session::finish_delivery() {
 /// True once the kernel holds nothing of either leg; cancels what it holds. The timer runs from one
 /// try to the next.
 bool Session::join() {
+  if (planted(Planted::close_in_flight)) return true;
   bool joined = true;
   for (Leg* leg : {&front_, &back_}) {
     if (!leg->busy()) continue;
@@ -115,7 +118,8 @@ void Session::end() {
   phase_ = Phase::ended;
   context_.timers.cancel(timer_);
   stats::ListenerCounters& listener_counters = context_.counters.listener[listener_.value];
-  listener_counters.active.subtract();
+  if (!planted(Planted::count_leaks) || reason_ != CloseReason::backend_reset)
+    listener_counters.active.subtract();
   listener_counters.closed[static_cast<std::size_t>(reason_)].add();
   if (backend_) {
     stats::BackendCounters& counters = context_.counters.backend[backend_->value];
@@ -124,23 +128,29 @@ void Session::end() {
     counters.bytes_in.add(bytes_[index(Side::front)]);
     counters.bytes_out.add(bytes_[index(Side::back)]);
   }
-  if (context_.records != nullptr) {
-    const bool pushed = context_.records->push(
-        {.client = client_,
-         .listener = listener_,
-         .backend = backend_,
-         .reason = reason_,
-         .bytes_in = bytes_[index(Side::front)],
-         .bytes_out = bytes_[index(Side::back)],
-         .duration = context_.now - began_,
-         .connect_time = backend_ ? connected_ - dial_began_ : Duration::zero(),
-         .tries = tries_,
-         .tls = listener().tls != nullptr});
-    if (!pushed) context_.counters.records_dropped.add();
-  }
+  leave_record();
   static_cast<ListHook<OfListener>&>(*this).unlink();
   static_cast<ListHook<OfBackend>&>(*this).unlink();
   context_.ended.push_back(*this);
+}
+
+/// One record, whatever the session was; dropped and counted when its reader is slow.
+void Session::leave_record() {
+  if (context_.records == nullptr) return;
+  const stats::SessionRecord record{
+      .client = client_,
+      .listener = listener_,
+      .backend = backend_,
+      .reason = reason_,
+      .bytes_in = bytes_[index(Side::front)],
+      .bytes_out = bytes_[index(Side::back)],
+      .duration = context_.now - began_,
+      .connect_time = backend_ ? connected_ - dial_began_ : Duration::zero(),
+      .tries = tries_,
+      .tls = listener().tls != nullptr};
+  if (!context_.records->push(record)) context_.counters.records_dropped.add();
+  if (planted(Planted::record_twice) && reason_ == CloseReason::shutdown)
+    (void)context_.records->push(record);
 }
 
 }  // namespace penstock::relay

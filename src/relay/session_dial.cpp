@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <span>
 
+#include "penstock/base/planted.h"
 #include "session.h"
 
 namespace penstock::relay {
@@ -44,7 +45,12 @@ void Session::dial() {
 std::optional<BackendId> Session::choose() noexcept {
   const auto allowed = std::min(static_cast<std::size_t>(pool().connect_tries), max_tries);
   if (tries_ >= allowed) return std::nullopt;
-  return pool().table->pick(key_, context_.liveness, std::span(tried_).first(tries_));
+  const std::size_t excluded = planted(Planted::tried_again) ? 0 : tries_;
+  if (planted(Planted::liveness_ignored)) {
+    const balance::Liveness all(context_.routing.backends.size());
+    return pool().table->pick(key_, all, std::span(tried_).first(excluded));
+  }
+  return pool().table->pick(key_, context_.liveness, std::span(tried_).first(excluded));
 }
 
 /// Begins a connect: nullopt while it is under way, else its result.
@@ -80,6 +86,7 @@ void Session::connect_failed(int result) {
   context_.counters.backend[tried_[tries_ - 1U].value].failed_connects.add();
   if (back_.fd >= 0) context_.kernel.close(back_.fd);
   back_.fd = -1;
+  if (planted(Planted::retry_loses_bytes)) front_.incoming.clear();
 }
 
 void Session::on_connected() {

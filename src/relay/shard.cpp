@@ -5,6 +5,7 @@
 #include "acceptor.h"
 #include "context.h"
 #include "penstock/base/latest.h"
+#include "penstock/base/planted.h"
 #include "penstock/base/slab.h"
 #include "session.h"
 
@@ -103,7 +104,8 @@ class Shard::Loop {
 
  private:
   void read_inbox() {
-    if (auto newest = next_liveness.take()) context_.liveness = *newest;
+    const auto newest = next_liveness.take();
+    if (newest && !planted(Planted::liveness_lost)) context_.liveness = *newest;
     if (stop_wanted.load(std::memory_order_acquire)) acceptor_.stop();
     if (cut_wanted.load(std::memory_order_acquire) && !cut_) cut_all();
   }
