@@ -62,6 +62,7 @@ class Build:
     tiers: tuple = TIERS
     e2e_options: list = field(default_factory=list)
     limits: dict = field(default_factory=lambda: SUITE_LIMIT_S)
+    seeds: int = 2000
 
     @property
     def folder(self):
@@ -207,7 +208,10 @@ def run_catch(totals, target, suite):
     results.unlink(missing_ok=True)
     command = [*target.wrapper, str(program), "--reporter", f"xml::out={results}",
                "--reporter", "console"]
-    outcome = run(step, command, target.limits[suite], target.environment)
+    # Fresh seeds in every run; the suite prints the first, and one that fails.
+    seeds = {"PENSTOCK_SIM_FIRST": str(int(time.time()) * 10_000),
+             "PENSTOCK_SIM_SEEDS": str(target.seeds)}
+    outcome = run(step, command, target.limits[suite], {**target.environment, **seeds})
     passed, failed_names, skips, whole = read_catch(results)
     details = [f"failed: {name}" for name in failed_names]
     failed = len(failed_names)
@@ -260,7 +264,8 @@ def run_suites(totals, target, suites):
 
 def sanitizer_builds():
     """AddressSanitizer with UndefinedBehaviorSanitizer, and ThreadSanitizer (they exclude it)."""
-    common = {"tiers": TIERS[:1], "e2e_options": ["--scale", "small"], "limits": SANITIZED_LIMIT_S}
+    common = {"tiers": TIERS[:1], "e2e_options": ["--scale", "small"], "limits": SANITIZED_LIMIT_S,
+              "seeds": 200}
     asan = Build("asan", ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined",
                           "-Db_lundef=false"], **common)
     asan.environment = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",

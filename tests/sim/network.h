@@ -76,10 +76,13 @@ class Stream {
   [[nodiscard]] const Endpoint& local() const noexcept { return local_; }
   [[nodiscard]] const Endpoint& remote() const noexcept { return remote_; }
   [[nodiscard]] Stream& peer() noexcept { return *peer_; }
+  [[nodiscard]] const Stream& peer() const noexcept { return *peer_; }
   /// Bytes of ours that have arrived at the peer's kernel, and whether our FIN has.
   [[nodiscard]] std::uint64_t arrived() const noexcept { return arrived_; }
   [[nodiscard]] bool fin_arrived() const noexcept { return fin_delivered_; }
   [[nodiscard]] bool is_unix() const noexcept { return local_.is_unix() || remote_.is_unix(); }
+  /// When a byte last passed between the application and it; the beginning of time: never.
+  [[nodiscard]] Instant last_moved() const noexcept { return last_moved_; }
   /// The application has not let go of it.
   [[nodiscard]] bool held() const noexcept { return !closed_; }
 
@@ -92,6 +95,7 @@ class Stream {
   void receive_fin() noexcept;
   void note_room() noexcept;
   [[nodiscard]] std::size_t room() const noexcept;
+  int send_tcp(std::span<const std::byte> from);
   int send_unix(std::span<const std::byte> from);
   void close_unix();
 
@@ -104,6 +108,7 @@ class Stream {
   std::size_t send_buffer_;
   std::size_t receive_buffer_;
   std::uint64_t arrived_ = 0;
+  Instant last_moved_ = Instant::min();
   int error_ = 0;  // sk_err: told to whoever asks first
   std::uint64_t writable_events_ = 0;
   bool room_wanted_ = false;  // a send was cut short: SOCK_NOSPACE

@@ -17,6 +17,20 @@ bool is_connect_failure(CloseReason reason) noexcept {
          reason == CloseReason::connect_failed;
 }
 
+bool is_of_tls(CloseReason reason) noexcept {
+  return reason == CloseReason::client_truncated || reason == CloseReason::handshake_timeout ||
+         reason == CloseReason::handshake_failed || reason == CloseReason::tls_error;
+}
+
+/// A session ends like that before a backend is connected.
+bool may_lack_backend(CloseReason reason) noexcept {
+  return reason == CloseReason::client_gone || reason == CloseReason::shutdown ||
+         reason == CloseReason::handshake_timeout || reason == CloseReason::handshake_failed;
+}
+
+/// Longest from a byte that was moved to the moment that the shard takes for now.
+constexpr Duration clock_slack = 100ms;
+
 }  // namespace
 
 /// The reason is possible at all, and the backend is the one that the hash gives.
@@ -24,14 +38,17 @@ void World::check_record(const stats::SessionRecord& record) {
   const CloseReason reason = record.reason;
   PENSTOCK_ASSERT(record.tries <= static_cast<std::uint32_t>(setup_.connect_tries));
   PENSTOCK_ASSERT(is_connect_failure(reason) != record.backend.has_value() ||
-                  reason == CloseReason::client_gone || reason == CloseReason::shutdown);
+                  may_lack_backend(reason));
   PENSTOCK_ASSERT(reason != CloseReason::shutdown || cut_);
   PENSTOCK_ASSERT(reason != CloseReason::idle_timeout || record.duration >= setup_.idle_timeout);
-  PENSTOCK_ASSERT(reason != CloseReason::no_backend || setup_.flapping);
+  PENSTOCK_ASSERT(reason != CloseReason::no_backend || setup_.flapping || setup_.health);
   PENSTOCK_ASSERT(reason != CloseReason::overload && reason != CloseReason::internal_error);
-  PENSTOCK_ASSERT(!record.tls && reason != CloseReason::client_truncated &&
-                  reason != CloseReason::handshake_timeout &&
-                  reason != CloseReason::handshake_failed && reason != CloseReason::tls_error);
+  PENSTOCK_ASSERT(!is_of_tls(reason) || record.tls);
+  if (reason == CloseReason::handshake_timeout) {
+    const Duration limit = setup_.handshake_timeout;
+    PENSTOCK_ASSERT(record.tries == 0 && !record.backend && record.duration >= limit &&
+                    record.duration <= limit + clock_slack);
+  }
   if (record.backend && record.client.is_ip()) check_choice(record);
 }
 
@@ -49,6 +66,18 @@ void World::check_choice(const stats::SessionRecord& record) {
     chosen = chosen || choice(key, pushed_[i].second, record.tries) == record.backend;
   }
   PENSTOCK_ASSERT(chosen || (record.tries > 1 && current > 1));
+}
+
+/// Whether the session was as idle as it was said to be: no byte passed production's sockets.
+void World::check_idle(const Client& client) const {
+  const Instant began = kernel_.timeline().now() - client.record->duration;
+  Instant last = began;
+  if (client.end != nullptr) last = std::max(last, client.end->stream().peer().last_moved());
+  for (const RemoteEnd* server :
+       client.end != nullptr ? servers_of(*client.end) : std::vector<const RemoteEnd*>{}) {
+    last = std::max(last, server->stream().peer().last_moved());
+  }
+  PENSTOCK_ASSERT(kernel_.timeline().now() - last >= setup_.idle_timeout - clock_slack);
 }
 
 /// The backend of the last of `tries`.
@@ -80,6 +109,7 @@ void World::check_end() {
 void World::check_ends() {
   for (const auto& end : ends_) {
     PENSTOCK_ASSERT(end->done());
+    PENSTOCK_ASSERT(!end->is_check() || (setup_.health && !is_client_[end->id() - 1]));
     if (end->peer_id() == 0) continue;
     PENSTOCK_ASSERT(end->peer_id() <= ends_.size());
     PENSTOCK_ASSERT(is_client_[end->peer_id() - 1] != is_client_[end->id() - 1]);
@@ -103,7 +133,7 @@ std::vector<const RemoteEnd*> World::servers_of(const RemoteEnd& client) const {
 /// A FIN means that all has come: whoever saw one got everything, and the other end did send one.
 void World::check_streams(const RemoteEnd& from, const RemoteEnd& to) const {
   if (!to.fin_seen() || to.stream().is_unix()) return;  // a unix socket has no RST to tell apart
-  PENSTOCK_ASSERT(from.fin_sent() || (from.left() && from.stream().fin_arrived()));
+  PENSTOCK_ASSERT(from.fin_sent() || (from.left() && from.end_arrived()));
   PENSTOCK_ASSERT(to.received() == from.sent());
 }
 
@@ -111,8 +141,12 @@ void World::check_session(const Client& client) {
   const auto servers = servers_of(*client.end);
   PENSTOCK_ASSERT(servers.size() <= 1);  // never a byte to a second backend
   if (servers.empty()) {                 // too few bytes to tell who served it, or nobody did
-    const bool had_none = client.record && is_connect_failure(client.record->reason);
-    PENSTOCK_ASSERT(!had_none || client.end->stream().is_unix() || !client.end->fin_seen());
+    const bool had_none = client.record && !client.record->backend;
+    PENSTOCK_ASSERT(!had_none || client.end->stream().is_unix() || !client.end->fin_seen() ||
+                    client.record->reason == CloseReason::handshake_failed);
+    if (client.record && client.record->reason == CloseReason::handshake_failed) {
+      PENSTOCK_ASSERT(client.end->garbage() || client.end->corrupted());
+    }
     return;
   }
   const RemoteEnd& front = *client.end;
@@ -122,7 +156,7 @@ void World::check_session(const Client& client) {
   if (!client.record) return;
   switch (client.record->reason) {
     case CloseReason::finished:
-      PENSTOCK_ASSERT(front.stream().fin_arrived() && back.stream().fin_arrived());
+      PENSTOCK_ASSERT(front.end_arrived() && back.end_arrived());
       PENSTOCK_ASSERT(back.left() || back.error() != 0 || back.received() == front.sent());
       PENSTOCK_ASSERT(front.left() || front.error() != 0 || front.received() == back.sent());
       PENSTOCK_ASSERT(client.record->bytes_in == front.sent() || front.left());
@@ -142,6 +176,14 @@ void World::check_session(const Client& client) {
     case CloseReason::backend_timeout:
       PENSTOCK_ASSERT(back.vanished());
       break;
+    case CloseReason::client_truncated:
+      PENSTOCK_ASSERT(front.left() && front.is_tls() && front.stream().fin_arrived());
+      check_reset(client, front, back);
+      break;
+    case CloseReason::tls_error:
+      PENSTOCK_ASSERT(front.corrupted());
+      PENSTOCK_ASSERT(back.left() || back.stream().is_unix() || !back.fin_seen());
+      break;
     case CloseReason::client_gone:
       PENSTOCK_ASSERT(front.left());
       break;
@@ -154,9 +196,27 @@ void World::check_session(const Client& client) {
 /// then a reset of its own.
 void World::check_reset(const Client& client, const RemoteEnd& gone, const RemoteEnd& stayed) {
   if (stayed.left() || cut_ || client.record->duration > setup_.idle_timeout) return;
-  PENSTOCK_ASSERT(stayed.received() == gone.stream().arrived());
-  if (stayed.stream().is_unix() || gone.stream().fin_arrived()) return;
+  PENSTOCK_ASSERT(stayed.received() == gone.arrived());
+  if (stayed.stream().is_unix() || gone.end_arrived()) return;
   PENSTOCK_ASSERT(!stayed.fin_seen() && stayed.error() != 0);
+}
+
+/// Once nothing changes any more, the checker comes to know which backends are there.
+void World::check_verdicts() {
+  if (!checker_) return;
+  calm_down();
+  const config::Health& health = *setup_.health;
+  const Duration limit =
+      (health.interval * 11 / 10 + health.timeout + 1s) * (health.rise + health.fall + 1);
+  for (const Instant until = kernel_.now() + limit; kernel_.now() < until;) turn_checker();
+  for (std::uint32_t i = 0; i < backends_.size(); ++i) {
+    const bool answers =
+        health.type == config::HealthType::tcp || backends_[i].check_answer == CheckAnswer::passes;
+    const bool up = backends_[i].mood == Mood::serves && answers;
+    // Four times across the wire and the pace of the far end: what takes longer may fail.
+    const bool in_time = health.timeout > kernel_.network().wire().latency_max * 5 + 20ms;
+    PENSTOCK_ASSERT(liveness_.alive(BackendId{i}) == up || (up && !in_time));
+  }
 }
 
 /// Accepting backs off when it fails: it is tried ten times a second, not in a busy loop.
@@ -167,27 +227,30 @@ void World::check_accept_errors() {
   PENSTOCK_ASSERT(errors <= clients_.size() + setup_.shards * 2 * pauses);
 }
 
-/// Every dial that a record tells of was counted as one that came off or one that did not.
+/// Every dial that a record tells of was counted as one that came off or one that did not, but for
+/// those that were broken off: by a cut, or because a TLS client was found gone while it was
+/// dialled for.
 void World::check_dials() {
-  if (cut_) return;  // a dial that was cut short counts as neither
+  if (cut_) return;
   std::uint64_t dials = 0;
   for (const auto& counters : counters_) {
     for (const auto& backend : counters->backend) {
       dials += backend.connections.get() + backend.failed_connects.get();
     }
   }
-  PENSTOCK_ASSERT(dials == tally_.tries);
+  PENSTOCK_ASSERT(dials <= tally_.tries);
+  PENSTOCK_ASSERT(tally_.tries - dials <= tally_.of(CloseReason::client_gone));
 }
 
 void World::check_counters() {
-  std::map<std::string, std::uint64_t> closed_by_reason;
+  Tally closed_by_reason;
   for (const auto& counters : counters_) {
     PENSTOCK_ASSERT(counters->parked.get() == 0 && counters->records_dropped.get() == 0);
     for (const auto& listener : counters->listener) {
       std::uint64_t closed = 0;
       for (std::size_t i = 0; i < stats::close_reason_count; ++i) {
         closed += listener.closed[i].get();
-        closed_by_reason[std::string(stats::close_reasons[i].name)] += listener.closed[i].get();
+        closed_by_reason.reasons[i] += listener.closed[i].get();
       }
       PENSTOCK_ASSERT(listener.active.get() == 0 && listener.accepted.get() == closed);
     }
@@ -197,10 +260,11 @@ void World::check_counters() {
       PENSTOCK_ASSERT(backend.active.get() == 0 && backend.connections.get() == closed);
     }
   }
-  for (const auto& [reason, count] : closed_by_reason) {
+  for (const stats::CloseReasonInfo& each : stats::close_reasons) {
     // Connections refused at the end are counted without having been sessions.
-    PENSTOCK_ASSERT(reason == "shutdown" ? tally_.reasons[reason] <= count
-                                         : tally_.reasons[reason] == count);
+    const bool extra = each.reason == CloseReason::shutdown;
+    const std::uint64_t counted = closed_by_reason.of(each.reason);
+    PENSTOCK_ASSERT(extra ? tally_.of(each.reason) <= counted : tally_.of(each.reason) == counted);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 #include "penstock/base/assert.h"
 
@@ -17,11 +18,23 @@ constexpr std::uint64_t name_size = 8;  // a stream begins with its sender's id
 RemoteEnd::RemoteEnd(Network& network, Stream& stream, std::uint64_t id, const Script& script)
     : network_(network), stream_(stream), id_(id), script_(script) {
   PENSTOCK_ASSERT(id != 0 && (script.total == 0 || script.total >= name_size));
+  if (script_.tls) tls_ = std::make_unique<TlsClient>(stream_, *script_.tls);
 }
+
+int RemoteEnd::receive(std::span<std::byte> to) {
+  return tls_ ? tls_->receive(to) : stream_.receive(to);
+}
+
+int RemoteEnd::send(std::span<const std::byte> from) {
+  return tls_ ? tls_->send(from) : stream_.send(from);
+}
+
+/// 0 once the stream has ended, -EAGAIN while that takes longer.
+int RemoteEnd::finish() { return tls_ ? tls_->finish() : stream_.shut_write(); }
 
 void RemoteEnd::cooperate() {
   if (done_) return;
-  script_.silent = script_.answers = script_.fin_after_peer = false;
+  script_.silent = script_.fin_after_peer = false;
   script_.leave_after = std::numeric_limits<std::uint64_t>::max();
   script_.stall = 0;
   script_.total = sent_;
@@ -31,7 +44,7 @@ void RemoteEnd::cooperate() {
 }
 
 std::uint64_t RemoteEnd::peer_id() const noexcept {
-  if (received_ < name_size) return 0;
+  if (received_ < name_size || is_check_) return 0;
   std::uint64_t id = 0;
   for (const unsigned char byte : peer_name_) id = (id << 8) | byte;
   return id;
@@ -50,6 +63,7 @@ void RemoteEnd::move() {
     read();
     if (error_ == 0) write();
   }
+  if (left_) return;
   if ((error_ != 0 && read_ended_) || (fin_seen_ && fin_sent_)) {
     stream_.close();
     done_ = true;
@@ -68,7 +82,7 @@ void RemoteEnd::leave() {
 void RemoteEnd::read() {
   if (read_ended_) return;
   std::string bytes(network_.random().between(1, script_.read_chunk), '\0');
-  const int result = stream_.receive(std::as_writable_bytes(std::span(bytes)));
+  const int result = receive(std::as_writable_bytes(std::span(bytes)));
   if (result > 0) return check(std::string_view(bytes).substr(0, static_cast<std::size_t>(result)));
   if (result == -EAGAIN) return;
   read_ended_ = true;
@@ -77,6 +91,7 @@ void RemoteEnd::read() {
 }
 
 void RemoteEnd::write() {
+  if (is_check_) return answer_check();
   if (script_.answers && received_ == 0 && !fin_seen_) return;
   if (sent_ < script_.total) {
     const std::uint64_t wanted = network_.random().between(1, script_.write_chunk);
@@ -84,17 +99,59 @@ void RemoteEnd::write() {
     for (std::size_t i = 0; i < bytes.size(); ++i) {
       bytes[i] = static_cast<char>(byte_at(id_, sent_ + i));
     }
-    const int result = stream_.send(std::as_bytes(std::span(bytes)));
+    const int result = send(std::as_bytes(std::span(bytes)));
     if (result > 0) sent_ += static_cast<std::uint64_t>(result);
     if (result < 0 && result != -EAGAIN) error_ = -result;
     return;
   }
   if (fin_sent_ || (script_.fin_after_peer && !fin_seen_)) return;
+  const int result = finish();
+  fin_sent_ = result == 0;
+  if (result < 0 && result != -EAGAIN) error_ = -result;
+}
+
+/// As a backend answers a health check, well or badly. The other end hangs up when it has heard
+/// enough.
+void RemoteEnd::answer_check() {
+  if (std::exchange(check_answered_, true)) {
+    if (!fin_seen_ || fin_sent_) return;
+    fin_sent_ = stream_.shut_write() == 0;
+    if (!fin_sent_) error_ = ENOTCONN;
+    return;
+  }
+  const auto say = [this](std::string_view text) {
+    (void)stream_.send(std::as_bytes(std::span(text)));
+  };
+  switch (script_.check_answer) {
+    case CheckAnswer::passes:
+      say("HTTP/1.1 204 No Content\r\n\r\n");
+      break;
+    case CheckAnswer::fails:
+      say("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+      break;
+    case CheckAnswer::garbage:
+      say("SSH-2.0-nothing here\r\n");
+      break;
+    case CheckAnswer::half:
+      return say("HTTP/1.1 2");
+    case CheckAnswer::hangs_up:
+      break;
+    case CheckAnswer::resets:
+      script_.leave = Leave::reset;
+      return leave();
+    case CheckAnswer::silent:
+      return;
+  }
   fin_sent_ = stream_.shut_write() == 0;
-  if (!fin_sent_) error_ = ENOTCONN;
 }
 
 void RemoteEnd::check(std::string_view bytes) {
+  // No stream of ours begins like that: the ids are small numbers.
+  if (received_ == 0 && bytes.front() == 'G') is_check_ = true;
+  if (is_check_) {
+    received_ += bytes.size();
+    return;
+  }
   for (const char byte : bytes) {
     if (received_ < name_size) {
       peer_name_[received_] = static_cast<unsigned char>(byte);

@@ -6,13 +6,19 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "network.h"
+#include "tls_client.h"
 
 namespace penstock::sim {
 
 enum class Leave : std::uint8_t { reset, close, vanish };
+
+/// What a backend does with a health check, which it knows by its first bytes.
+enum class CheckAnswer : std::uint8_t { passes, fails, garbage, half, hangs_up, resets, silent };
 
 struct Script {
   std::uint64_t total = 0;  ///< bytes to send; 0 or at least the 8 that tell who sends
@@ -28,6 +34,9 @@ struct Script {
   /// Bytes sent and received after which it leaves; the largest number: never.
   std::uint64_t leave_after = std::numeric_limits<std::uint64_t>::max();
   Leave leave = Leave::reset;
+  std::optional<TlsClient::Options> tls;  ///< absent: plain
+  bool garbage = false;                   ///< speaks anything but TLS to a TLS listener
+  CheckAnswer check_answer = CheckAnswer::passes;
 };
 
 class RemoteEnd {
@@ -56,6 +65,19 @@ class RemoteEnd {
   /// It will do nothing more.
   [[nodiscard]] bool done() const noexcept { return done_; }
   [[nodiscard]] const Stream& stream() const noexcept { return stream_; }
+  /// Bytes of its stream that have arrived at the other end's kernel, and whether its end has.
+  [[nodiscard]] std::uint64_t arrived() const noexcept {
+    return tls_ ? tls_->arrived() : stream_.arrived();
+  }
+  [[nodiscard]] bool end_arrived() const noexcept {
+    return tls_ ? tls_->end_arrived() : stream_.fin_arrived();
+  }
+  [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }
+  [[nodiscard]] bool garbage() const noexcept { return script_.garbage; }
+  /// It is a backend's side of a health check.
+  [[nodiscard]] bool is_check() const noexcept { return is_check_; }
+  /// It has sent ciphertext that cannot be decrypted.
+  [[nodiscard]] bool corrupted() const noexcept { return tls_ && tls_->corrupted(); }
 
  private:
   void move_later();
@@ -63,6 +85,10 @@ class RemoteEnd {
   void leave();
   void read();
   void write();
+  void answer_check();
+  [[nodiscard]] int receive(std::span<std::byte> to);
+  [[nodiscard]] int send(std::span<const std::byte> from);
+  [[nodiscard]] int finish();
   void check(std::string_view bytes);
   [[nodiscard]] std::byte byte_at(std::uint64_t id, std::uint64_t position) const noexcept;
 
@@ -70,6 +96,7 @@ class RemoteEnd {
   Stream& stream_;
   std::uint64_t id_;
   Script script_;
+  std::unique_ptr<TlsClient> tls_;  // null: plain
   std::array<unsigned char, 8> peer_name_{};
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
@@ -79,6 +106,8 @@ class RemoteEnd {
   bool read_ended_ = false;
   bool left_ = false;
   bool done_ = false;
+  bool is_check_ = false;
+  bool check_answered_ = false;
 };
 
 }  // namespace penstock::sim

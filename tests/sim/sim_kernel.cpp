@@ -220,8 +220,8 @@ void SimKernel::close_with_reset(int fd) noexcept {
 
 void SimKernel::print(const char* call, int fd, int result) const {
   if (!traced_) return;
-  fmt::print(stderr, "{} fd {}: {} -> {}\n", timeline_.now().time_since_epoch() / 1us,
-             fd - first_fd, call, result);
+  fmt::print("{} fd {}: {} -> {}\n", timeline_.now().time_since_epoch() / 1us, fd - first_fd, call,
+             result);
 }
 
 Result<int> SimKernel::open_event() {

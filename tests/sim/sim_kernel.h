@@ -77,11 +77,12 @@ class SimKernel final : public io::Kernel {
   void run_for(Duration time);
   void set_faults(const Faults& faults) noexcept { faults_ = faults; }
   [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
-  /// Prints every request and completion to stderr.
+  /// Prints every request and completion.
   void trace() noexcept { traced_ = true; }
   [[nodiscard]] std::size_t open_descriptors() const noexcept { return sockets_.size(); }
   [[nodiscard]] Network& network() noexcept { return network_; }
   [[nodiscard]] Timeline& timeline() noexcept { return timeline_; }
+  [[nodiscard]] const Timeline& timeline() const noexcept { return timeline_; }
   [[nodiscard]] Random& random() noexcept { return random_; }
 
  private:

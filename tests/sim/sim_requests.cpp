@@ -328,10 +328,9 @@ void SimKernel::print(const Queue& queue, const Request& request, const Answered
   const auto us = timeline_.now().time_since_epoch() / 1us;
   const int fd = request.asked.fd - first_fd;
   if (answer == nullptr) {
-    fmt::print(stderr, "{} ring {} fd {}: {} {} bytes\n", us, ring, fd, name->second,
-               request.asked.length);
+    fmt::print("{} ring {} fd {}: {} {} bytes\n", us, ring, fd, name->second, request.asked.length);
   } else {
-    fmt::print(stderr, "{} ring {} fd {}: {} -> {} flags {:#x}\n", us, ring, fd, name->second,
+    fmt::print("{} ring {} fd {}: {} -> {} flags {:#x}\n", us, ring, fd, name->second,
                answer->result, answer->flags);
   }
 }

@@ -1,68 +1,81 @@
-// The production shards under seeds: 200 of them in every run of the suite. PENSTOCK_SIM_SEEDS asks
-// for another number; PENSTOCK_SIM_SEED replays one (scripts/sim does that). A violation of a duty
-// or an oracle prints the seed and the turn and ends the program.
+// Many seeds of the world, each a run of its own over production's shards. A violation of a duty
+// or an oracle prints the seed and the turn; `scripts/sim SEED` replays it.
 #include <fmt/format.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
 
+#include "sweep.h"
 #include "world.h"
 
 namespace penstock::sim {
 namespace {
 
+using stats::CloseReason;
+
 constexpr std::uint64_t usual_seeds = 200;
 
-std::optional<std::uint64_t> from_environment(const char* name) {
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
-  if (text == nullptr) return std::nullopt;
-  return std::strtoull(text, nullptr, 0);
-}
-
-void add(Tally& sum, const Tally& run) {
-  for (const auto& [reason, count] : run.reasons) sum.reasons[reason] += count;
-  sum.turns += run.turns;
-  sum.bytes += run.bytes;
-}
-
-void print(const Tally& tally) {
-  fmt::print("{} turns, {} bytes relayed; sessions by reason:", tally.turns, tally.bytes);
-  for (const auto& [reason, count] : tally.reasons) {
-    if (count > 0) fmt::print(" {} {}", reason, count);
-  }
-  fmt::print("\n");
-  std::fflush(stdout);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 0);
 }
 
 }  // namespace
 
 TEST_CASE("the production shards keep their promises under every seed", "[sim][seeds]") {
-  if (const auto seed = from_environment("PENSTOCK_SIM_SEED")) {
-    print(World(*seed).run());
-    SUCCEED();
-    return;
-  }
-  const std::uint64_t seeds = from_environment("PENSTOCK_SIM_SEEDS").value_or(usual_seeds);
-  Tally sum;
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) add(sum, World(seed).run());
-  print(sum);
+  // scripts/test gives fresh ones to every run.
+  const SweepOptions options{.first = from_environment("PENSTOCK_SIM_FIRST", 1),
+                             .count = from_environment("PENSTOCK_SIM_SEEDS", usual_seeds),
+                             .jobs = usual_jobs(),
+                             .on_progress = {}};
+  SweepOutcome outcome = sweep(options);
+  fmt::print("{} seeds from {:#x} on, {:.0f} a second: {}\n", outcome.seeds, options.first,
+             static_cast<double>(outcome.seeds) / outcome.seconds, outcome.tally.text());
+  std::fflush(stdout);
+  INFO("replay it with: scripts/sim " << fmt::format("{:#x}", outcome.failed.value_or(0)));
+  REQUIRE(!outcome.failed);
+  CHECK(outcome.seeds == options.count);
+  if (options.count < usual_seeds) return;
   // A simulation that reaches none of these would prove nothing.
-  CHECK(sum.reasons["finished"] > 0);
-  CHECK(sum.reasons["client_reset"] > 0);
-  CHECK(sum.reasons["backend_reset"] > 0);
-  CHECK(sum.reasons["idle_timeout"] > 0);
-  CHECK(sum.reasons["shutdown"] > 0);
-  CHECK(sum.reasons["connect_refused"] > 0);
-  CHECK(sum.bytes > 0);
+  for (const CloseReason reason :
+       {CloseReason::finished, CloseReason::client_reset, CloseReason::backend_reset,
+        CloseReason::client_truncated, CloseReason::client_gone, CloseReason::handshake_timeout,
+        CloseReason::handshake_failed, CloseReason::tls_error, CloseReason::no_backend,
+        CloseReason::connect_refused, CloseReason::connect_unreachable,
+        CloseReason::connect_timeout, CloseReason::connect_failed, CloseReason::client_timeout,
+        CloseReason::backend_timeout, CloseReason::idle_timeout, CloseReason::shutdown}) {
+    INFO(stats::info(reason).name);
+    CHECK(outcome.tally.of(reason) > 0);
+  }
+  CHECK(outcome.tally.bytes > 0);
+}
+
+TEST_CASE("seeds that once failed do not any more", "[sim][seeds]") {
+  std::ifstream file(PENSTOCK_FAILED_SEEDS);
+  REQUIRE(file.is_open());
+  std::size_t seeds = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line.starts_with('#')) continue;
+    const std::uint64_t seed = std::strtoull(line.c_str(), nullptr, 0);
+    INFO(line);
+    CHECK(!sweep({.first = seed, .count = 1, .jobs = 1, .on_progress = {}}).failed);
+    ++seeds;
+  }
+  CHECK(seeds > 0);
 }
 
 TEST_CASE("a seed gives the same run every time", "[sim]") {
-  const Tally first = World(77).run();
-  const Tally second = World(77).run();
-  CHECK(first.turns == second.turns);
-  CHECK(first.bytes == second.bytes);
-  CHECK(first.reasons == second.reasons);
+  for (const std::uint64_t seed : {1, 19, 77}) {
+    const Tally first = World(seed).run();
+    const Tally second = World(seed).run();
+    CHECK(first.turns == second.turns);
+    CHECK(first.bytes == second.bytes);
+    CHECK(first.reasons == second.reasons);
+  }
 }
 
 }  // namespace penstock::sim

@@ -28,6 +28,7 @@ int Stream::receive(std::span<std::byte> to) {
     in_.erase(0, count);
     peer_->kick();  // the window opens
     if (is_unix()) peer_->note_room();
+    last_moved_ = network_.timeline().now();
     return static_cast<int>(count);
   }
   if (fin_received_ && !is_unix()) return 0;
@@ -37,7 +38,12 @@ int Stream::receive(std::span<std::byte> to) {
 
 int Stream::send(std::span<const std::byte> from) {
   PENSTOCK_ASSERT(!closed_);
-  if (is_unix()) return send_unix(from);
+  const int result = is_unix() ? send_unix(from) : send_tcp(from);
+  if (result > 0) last_moved_ = network_.timeline().now();
+  return result;
+}
+
+int Stream::send_tcp(std::span<const std::byte> from) {
   if (error_ != 0) return -std::exchange(error_, 0);
   if (write_shut_ || dead_) return -EPIPE;
   const std::size_t count = std::min(from.size(), room());

@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
+
+#include "penstock/base/log.h"
 
 namespace penstock::sim {
 namespace {
@@ -28,19 +29,18 @@ Answer answer_of(Mood mood) noexcept {
 
 }  // namespace
 
-World::World(std::uint64_t seed)
-    : seed_(seed),
-      kernel_(seed),
-      random_(kernel_.random()),
-      liveness_(0),
-      traced_(std::getenv("PENSTOCK_SIM_TRACE") != nullptr) {
+World::World(std::uint64_t seed, bool traced)
+    : seed_(seed), kernel_(seed), random_(kernel_.random()), liveness_(0), traced_(traced) {
+  log::set_level(traced_ ? log::Level::info : log::Level::error);
   if (traced_) kernel_.trace();
+  seed_tls(seed);
   draw_setup();
   draw_faults();
   make_backends();
   make_routing();
   make_listeners();
   make_shards();
+  make_checker();
   plan_clients();
   plan_supervisor();
 }
@@ -50,12 +50,18 @@ World::~World() { set_assert_context(nullptr); }
 Tally World::run() {
   std::size_t running = shards_.size();
   while (running > 0) {
-    const std::size_t next = random_.below(shards_.size());
+    const std::size_t next = random_.below(shards_.size() + (checker_ ? 1 : 0));
+    if (next == shards_.size()) {
+      turn_checker();
+      continue;
+    }
     if (shards_[next] == nullptr) continue;
     turn(next);
     if (shards_[next] == nullptr) --running;
     check_turn();
   }
+  check_verdicts();
+  checker_.reset();
   kernel_.run_for(patience);  // the remote ends learn what is left to learn
   if (traced_) describe();
   check_end();
@@ -71,12 +77,24 @@ void World::turn(std::size_t index) {
   if (*goes_on) return;
   PENSTOCK_ASSERT(stopping_ && shards_[index]->listeners_released());
   shards_[index].reset();  // asserts that nothing is left
-  const Lent lent = listeners_[index];
-  PENSTOCK_ASSERT(cut_ || kernel_.queued(lent.fd) == 0);  // whoever was queued has been served
-  kernel_.close(lent.fd);
-  const bool last =
-      std::ranges::all_of(shards_, [](const auto& shard) { return shard == nullptr; });
-  if (last) kernel_.close(listeners_.back().fd);
+  close_listeners(index);
+}
+
+void World::turn_checker() {
+  context_ = fmt::format("seed {:#x} turn {} of the checker", seed_, ++tally_.turns);
+  set_assert_context(context_.c_str());
+  const bool goes_on = checker_->turn();
+  PENSTOCK_ASSERT(goes_on);
+}
+
+/// The supervisor's part after a shard has given its listeners back.
+void World::close_listeners(std::size_t shard) {
+  for (const int fd : listeners_[shard]) {
+    PENSTOCK_ASSERT(cut_ || kernel_.queued(fd) == 0);  // whoever was queued has been served
+    kernel_.close(fd);
+  }
+  const bool last = std::ranges::all_of(shards_, [](const auto& each) { return each == nullptr; });
+  if (last) kernel_.close(unix_listener_);
 }
 
 void World::serve(Backend& backend) {
@@ -88,8 +106,11 @@ void World::serve(Backend& backend) {
     network.close_listener(*std::exchange(backend.listener, nullptr));
     return;
   }
-  backend.listener =
-      &network.listen(backend.at, 4096, [this](Stream& stream) { add_end(stream, false).start(); });
+  backend.listener = &network.listen(backend.at, 4096, [this, &backend](Stream& stream) {
+    Script script = draw_script(false, false);
+    script.check_answer = backend.check_answer;
+    add_end(stream, script, false).start();
+  });
 }
 
 void World::push_liveness() {
@@ -104,21 +125,20 @@ void World::connect(Client& client) {
     const auto [stream, result] = kernel_.network().connect_unix(client.to);
     client.refused = result != 0;
     if (client.refused) return;
-    client.end = &add_end(*stream, true);
+    client.end = &add_end(*stream, draw_script(true, false), true);
     return client.end->start();
   }
   kernel_.network().dial(client.from, client.to, [this, &client](Dial& dial) {
     client.refused = dial.result != 0;
     if (client.refused) return;
-    client.end = &add_end(*dial.stream, true);
+    client.end = &add_end(*dial.stream, draw_script(true, client.to_tls), true);
     client.end->start();
   });
 }
 
-RemoteEnd& World::add_end(Stream& stream, bool is_client) {
+RemoteEnd& World::add_end(Stream& stream, const Script& script, bool is_client) {
   const std::uint64_t id = ends_.size() + 1;
-  ends_.push_back(
-      std::make_unique<RemoteEnd>(kernel_.network(), stream, id, draw_script(is_client)));
+  ends_.push_back(std::make_unique<RemoteEnd>(kernel_.network(), stream, id, script));
   is_client_.push_back(is_client);
   if (calm_) ends_.back()->cooperate();
   return *ends_.back();
@@ -138,14 +158,14 @@ void World::stop_accepting() {
     faults.accept_out_of_files = 0.5;
     kernel_.set_faults(faults);
   }
-  for (const Lent& lent : listeners_) {
-    if (!lent.is_unix) kernel_.drop_new_connections(lent.fd);
+  for (const auto& own : listeners_) {
+    for (const int fd : own) kernel_.drop_new_connections(fd);
   }
   for (const auto& shard : shards_) shard->stop_accepting();
 }
 
 void World::take_record(const stats::SessionRecord& record) {
-  ++tally_.reasons[std::string(stats::info(record.reason).name)];
+  ++tally_.of(record.reason);
   tally_.tries += record.tries;
   tally_.bytes += record.bytes_in + record.bytes_out;
   check_record(record);
@@ -155,6 +175,7 @@ void World::take_record(const stats::SessionRecord& record) {
   if (client == clients_.end()) return;  // over a unix socket, or reset before it was accepted
   PENSTOCK_ASSERT(!client->record);      // one record each
   client->record = record;
+  if (record.reason == stats::CloseReason::idle_timeout) check_idle(*client);
 }
 
 void World::check_turn() {
@@ -170,14 +191,14 @@ void World::check_turn() {
 }
 
 void World::describe() {
-  fmt::print(stderr, "calm since {} ms; sessions {}, stopping {}, cut {}\n",
+  fmt::print("calm since {} ms; sessions {}, stopping {}, cut {}\n",
              (kernel_.now() - calm_at_) / 1ms, process_sessions_.load(), stopping_, cut_);
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    fmt::print(stderr, "shard {}: {}, parked {}\n", i, shards_[i] == nullptr ? "gone" : "runs",
+    fmt::print("shard {}: {}, parked {}\n", i, shards_[i] == nullptr ? "gone" : "runs",
                counters_[i]->parked.get());
   }
   for (const auto& end : ends_) {
-    fmt::print(stderr, "{} {} with {}: sent {}{}, arrived {}{}, received {}{}, error {}{}{}\n",
+    fmt::print("{} {} with {}: sent {}{}, arrived {}{}, received {}{}, error {}{}{}\n",
                is_client_[end->id() - 1] ? "client" : "backend", end->id(), end->peer_id(),
                end->sent(), end->fin_sent() ? " FIN" : "", end->stream().arrived(),
                end->stream().fin_arrived() ? " FIN" : "", end->received(),
@@ -186,7 +207,7 @@ void World::describe() {
   }
   for (const Client& client : clients_) {
     if (client.end == nullptr || !client.record) continue;
-    fmt::print(stderr, "client {}: {} after {} ms, {} tries, {} in, {} out\n", client.end->id(),
+    fmt::print("client {}: {} after {} ms, {} tries, {} in, {} out\n", client.end->id(),
                stats::info(client.record->reason).name, client.record->duration / 1ms,
                client.record->tries, client.record->bytes_in, client.record->bytes_out);
   }

@@ -1,7 +1,7 @@
-// World: everything around production's shards for one seed: clients, backends, the network, and a
-// supervisor that pushes liveness, stops accepting and cuts sessions at moments of the seed's
-// choice. run() asserts what has to hold at every turn and, when all is over, what has to hold
-// then.
+// World: everything around production's shards for one seed: clients (plain and TLS), backends, the
+// network, production's health checker or a stand-in for it, and a supervisor that stops accepting
+// and cuts sessions at moments of the seed's choice. run() asserts what has to hold at every turn
+// and, when all is over, what has to hold then.
 #pragma once
 
 #include <atomic>
@@ -12,9 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/health/checker.h"
 #include "penstock/relay/shard.h"
 #include "remote_end.h"
 #include "sim_kernel.h"
+#include "tally.h"
 
 namespace penstock::sim {
 
@@ -28,7 +30,10 @@ struct Setup {
   std::size_t sources = 8;  ///< client addresses
   std::uint32_t max_connections = 64;
   bool faulty = true;
-  bool flapping = false;  ///< backends go down and come back, liveness follows
+  bool flapping = false;                 ///< backends go down and come back, liveness follows
+  bool tls = false;                      ///< some clients speak TLS
+  std::optional<config::Health> health;  ///< liveness comes from production's checker
+  Duration handshake_timeout = 10s;
   Duration idle_timeout = 10min;
   Duration connect_timeout = 3s;
   int connect_tries = 3;
@@ -38,17 +43,10 @@ struct Setup {
   std::optional<Duration> cut_after;
 };
 
-/// What a run came to, for a look at what the seeds reach.
-struct Tally {
-  std::map<std::string, std::uint64_t> reasons;
-  std::uint64_t turns = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t tries = 0;  ///< backends dialled
-};
-
 class World {
  public:
-  explicit World(std::uint64_t seed);
+  /// With a trace on stdout of everything that passes between the shards and their kernel.
+  explicit World(std::uint64_t seed, bool traced = false);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -60,17 +58,15 @@ class World {
     Endpoint at;
     Mood mood = Mood::serves;
     Listener* listener = nullptr;  ///< null while it does not serve
+    CheckAnswer check_answer = CheckAnswer::passes;
   };
   struct Client {
     Endpoint from;
     Endpoint to;
+    bool to_tls = false;
     bool refused = false;  ///< never connected
     RemoteEnd* end = nullptr;
     std::optional<stats::SessionRecord> record;
-  };
-  struct Lent {
-    int fd;
-    bool is_unix;
   };
 
   // world_setup.cpp
@@ -80,19 +76,23 @@ class World {
   void make_routing();
   void make_listeners();
   void make_shards();
+  void make_checker();
   void plan_clients();
   void plan_supervisor();
   void flap_later(std::size_t backend);
-  [[nodiscard]] Script draw_script(bool is_client);
+  [[nodiscard]] Script draw_script(bool is_client, bool to_tls);
+  void draw_tls(Script& script);
   [[nodiscard]] Endpoint draw_source();
 
   void serve(Backend& backend);
   void push_liveness();
   void connect(Client& client);
-  RemoteEnd& add_end(Stream& stream, bool is_client);
+  RemoteEnd& add_end(Stream& stream, const Script& script, bool is_client);
   void calm_down();
   void stop_accepting();
   void turn(std::size_t shard);
+  void turn_checker();
+  void close_listeners(std::size_t shard);
   void take_record(const stats::SessionRecord& record);
 
   // oracles.cpp
@@ -100,6 +100,7 @@ class World {
   /// Prints how far everybody has come.
   void describe();
   void check_record(const stats::SessionRecord& record);
+  void check_idle(const Client& client) const;
   void check_choice(const stats::SessionRecord& record);
   [[nodiscard]] std::optional<BackendId> choice(balance::Key key, const balance::Liveness& liveness,
                                                 std::uint32_t tries) const;
@@ -108,6 +109,7 @@ class World {
   void check_streams(const RemoteEnd& from, const RemoteEnd& to) const;
   void check_session(const Client& client);
   void check_reset(const Client& client, const RemoteEnd& gone, const RemoteEnd& stayed);
+  void check_verdicts();
   void check_counters();
   void check_accept_errors();
   void check_dials();
@@ -124,8 +126,11 @@ class World {
   std::vector<std::unique_ptr<stats::ShardCounters>> counters_;
   std::vector<std::unique_ptr<stats::RecordRing>> records_;
   std::vector<std::unique_ptr<relay::Shard>> shards_;
-  std::vector<Lent> listeners_;
-  std::vector<Endpoint> binds_;
+  std::unique_ptr<config::Config> config_;  // of the checker
+  std::unique_ptr<health::Checker> checker_;
+  std::vector<std::vector<int>> listeners_;  // of each shard: its own sockets
+  int unix_listener_ = -1;                   // of all shards
+  std::vector<Endpoint> binds_;              // by ListenerId: plain, unix, TLS
   std::vector<Client> clients_;
   std::vector<std::unique_ptr<RemoteEnd>> ends_;  // by id - 1
   std::vector<bool> is_client_;                   // by id - 1

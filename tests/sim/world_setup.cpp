@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "penstock/tls/context.h"
 #include "world.h"
 
 namespace penstock::sim {
@@ -31,6 +32,16 @@ void World::draw_setup() {
   setup_.connect_timeout = random_.duration(50ms, 2s);
   setup_.connect_tries = static_cast<int>(random_.between(1, 4));
   if (random_.chance(0.5)) setup_.hash_key = balance::HashKey::source_ip_port;
+  setup_.tls = random_.chance(0.4);
+  setup_.handshake_timeout = random_.duration(100ms, 3s);
+  if (random_.chance(0.3)) {
+    config::Health& health = setup_.health.emplace();
+    if (random_.chance(0.5)) health.type = config::HealthType::http;
+    health.interval = random_.duration(50ms, 1s);
+    health.timeout = random_.duration(50ms, 500ms);
+    health.rise = static_cast<int>(random_.between(1, 3));
+    health.fall = static_cast<int>(random_.between(1, 3));
+  }
   setup_.active_time = random_.duration(500ms, 6s);
   if (random_.chance(0.25)) setup_.stop_after = random_.duration(0s, setup_.active_time);
   if (random_.chance(0.15)) setup_.cut_after = random_.duration(0s, setup_.active_time);
@@ -85,6 +96,7 @@ void World::make_backends() {
       backend.at = endpoint(fmt::format("10.0.0.{}:80", i + 1));
     }
     if (random_.chance(0.25)) backend.mood = static_cast<Mood>(random_.below(4));
+    if (random_.chance(0.3)) backend.check_answer = static_cast<CheckAnswer>(random_.below(7));
     backends_.push_back(backend);
   }
   for (std::size_t i = 0; i < count; ++i) {
@@ -109,33 +121,42 @@ void World::make_routing() {
        .connect_timeout = setup_.connect_timeout,
        .connect_tries = setup_.connect_tries,
        .table = std::make_shared<const balance::Maglev>(members, table_size, routing_.hash_seed)});
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < 3; ++i) {
     routing_.listeners.push_back({.pool = PoolId{0},
                                   .tls = nullptr,
-                                  .handshake_timeout = 10s,
+                                  .handshake_timeout = setup_.handshake_timeout,
                                   .idle_timeout = setup_.idle_timeout,
                                   .connection = {}});
   }
+  if (!setup_.tls) return;
+  tls::ServerOptions options;
+  options.certificates.push_back(tls_identity());
+  auto context = tls::Context::create_server(options);
+  PENSTOCK_ASSERT(context.has_value());
+  routing_.listeners[2].tls = std::move(*context);
 }
 
-/// One address that each shard listens on for itself, and a unix socket that they share.
+/// Addresses that each shard listens on for itself, plain and TLS, and a unix socket that they
+/// share.
 void World::make_listeners() {
-  binds_ = {endpoint(random_.chance(0.5) ? "192.0.2.1:8080" : "[2001:db8:ffff::1]:8080"),
-            endpoint("unix:/run/front.sock")};
+  const std::string host = random_.chance(0.5) ? "192.0.2.1" : "[2001:db8:ffff::1]";
+  binds_ = {endpoint(host + ":8080"), endpoint("unix:/run/front.sock"), endpoint(host + ":8443")};
   const std::size_t backlog = random_.chance(0.2) ? 2 : 4096;
   for (std::size_t i = 0; i < setup_.shards; ++i) {
-    listeners_.push_back({.fd = kernel_.listen(binds_[0], backlog), .is_unix = false});
+    listeners_.emplace_back();
+    listeners_.back().push_back(kernel_.listen(binds_[0], backlog));
+    if (setup_.tls) listeners_.back().push_back(kernel_.listen(binds_[2], backlog));
   }
-  listeners_.push_back({.fd = kernel_.listen(binds_[1], backlog), .is_unix = true});
+  unix_listener_ = kernel_.listen(binds_[1], backlog);
 }
 
 void World::make_shards() {
   for (std::size_t i = 0; i < setup_.shards; ++i) {
-    counters_.push_back(std::make_unique<stats::ShardCounters>(2, backends_.size()));
+    counters_.push_back(std::make_unique<stats::ShardCounters>(3, backends_.size()));
     records_.push_back(std::make_unique<stats::RecordRing>(4096));
-    const std::vector<relay::LentListener> lent = {
-        {.id = ListenerId{0}, .fd = listeners_[i].fd},
-        {.id = ListenerId{1}, .fd = listeners_.back().fd}};
+    std::vector<relay::LentListener> lent = {{.id = ListenerId{0}, .fd = listeners_[i][0]},
+                                             {.id = ListenerId{1}, .fd = unix_listener_}};
+    if (setup_.tls) lent.push_back({.id = ListenerId{2}, .fd = listeners_[i][1]});
     io::FeatureSet features = io::FeatureSet::all();
     if (random_.chance(0.2)) features.remove(io::Feature::multishot_accept);
     if (random_.chance(0.2)) features.remove(io::Feature::poll_first);
@@ -152,6 +173,29 @@ void World::make_shards() {
   }
 }
 
+/// Production's checker, over the same network. What it finds goes to the shards as the supervisor
+/// hands it on.
+void World::make_checker() {
+  if (!setup_.health) return;
+  config_ = std::make_unique<config::Config>();
+  config_->pools.push_back({.name = "app", .health = setup_.health, .backends = {}});
+  for (std::uint32_t i = 0; i < backends_.size(); ++i) {
+    config_->pools[0].backends.push_back({.id = BackendId{i},
+                                          .name = backends_[i].at.to_string(),
+                                          .address = backends_[i].at,
+                                          .weight = 1});
+  }
+  auto checker = health::Checker::create(kernel_, *config_,
+                                         {.features = io::FeatureSet::all(),
+                                          .seed = random_.next(),
+                                          .on_change = [this](const balance::Liveness& liveness) {
+                                            liveness_ = liveness;
+                                            push_liveness();
+                                          }});
+  PENSTOCK_ASSERT(checker.has_value());
+  checker_ = std::move(*checker);
+}
+
 Endpoint World::draw_source() {
   const auto host = random_.between(1, setup_.sources);
   const auto port = 20000 + clients_.size();  // no two clients are alike
@@ -165,7 +209,8 @@ void World::plan_clients() {
     const bool over_unix = random_.chance(0.1);
     clients_.emplace_back();
     Client& client = clients_.back();
-    client.to = binds_[over_unix ? 1 : 0];
+    client.to_tls = setup_.tls && !over_unix && random_.chance(0.4);
+    client.to = binds_[over_unix ? 1 : client.to_tls ? 2 : 0];
     client.from = over_unix ? Endpoint() : draw_source();
     Duration begins = random_.duration(0s, setup_.active_time);
     if (setup_.stop_after && random_.chance(0.5)) {  // so that some are queued when it stops
@@ -199,8 +244,9 @@ void World::flap_later(std::size_t index) {
     Backend& backend = backends_[index];
     backend.mood =
         backend.mood == Mood::serves ? static_cast<Mood>(random_.below(4)) : Mood::serves;
+    if (random_.chance(0.3)) backend.check_answer = static_cast<CheckAnswer>(random_.below(7));
     serve(backend);
-    if (random_.chance(0.7)) {
+    if (!setup_.health && random_.chance(0.7)) {
       kernel_.timeline().after(random_.duration(0s, 300ms), [this, index] {
         liveness_.set(BackendId{static_cast<std::uint32_t>(index)},
                       backends_[index].mood == Mood::serves || random_.chance(0.1));
@@ -211,7 +257,7 @@ void World::flap_later(std::size_t index) {
   });
 }
 
-Script World::draw_script(bool is_client) {
+Script World::draw_script(bool is_client, bool to_tls) {
   Script script;
   const std::uint64_t sizes[] = {0, 8, random_.between(8, 200), random_.between(8, 20'000),
                                  random_.between(8, 400'000)};
@@ -227,7 +273,9 @@ Script World::draw_script(bool is_client) {
     script.stall_max = random_.duration(10ms, 1s);
   }
   script.fin_after_peer = random_.chance(is_client ? 0.3 : 0.5);
-  script.answers = !is_client && random_.chance(0.5);
+  // A backend that is checked over HTTP does not speak first.
+  const bool checked = setup_.health && setup_.health->type == config::HealthType::http;
+  script.answers = !is_client && (checked || random_.chance(0.5));
   script.silent = random_.chance(0.03);
   if (random_.chance(0.2)) {
     const std::uint64_t far = random_.chance(0.3) ? 10 : 300'000;
@@ -235,7 +283,26 @@ Script World::draw_script(bool is_client) {
     script.leave = static_cast<Leave>(random_.below(3));
     if (script.leave == Leave::vanish && random_.chance(0.7)) script.leave = Leave::reset;
   }
+  if (to_tls) draw_tls(script);
   return script;
+}
+
+void World::draw_tls(Script& script) {
+  script.total = std::min<std::uint64_t>(script.total, 150'000);
+  if (random_.chance(0.05)) {
+    script.garbage = true;
+    script.total = std::max<std::uint64_t>(script.total, 300);
+    return;
+  }
+  script.tls.emplace();
+  script.tls->tls13 = random_.chance(0.6);
+  script.tls->fin_after_notify = random_.chance(0.5);
+  if (random_.chance(0.15)) {
+    script.leave_after = random_.below(20'000);
+    script.leave = Leave::close;
+  }
+  if (random_.chance(0.1))
+    script.tls->corrupts = 1 + random_.below(random_.chance(0.5) ? 800 : 20'000);
 }
 
 }  // namespace penstock::sim

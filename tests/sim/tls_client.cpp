@@ -1,0 +1,199 @@
+// The steps of a TLS client, and a source of randomness that the seed owns.
+#define OPENSSL_SUPPRESS_DEPRECATED  // RAND_set_rand_method: the only way to own the randomness
+#include "tls_client.h"
+
+#include <openssl/err.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "penstock/base/assert.h"
+
+namespace penstock::sim {
+namespace {
+
+constexpr std::size_t record_size = 16384;
+
+Random& randomness() {
+  static Random random(0);
+  return random;
+}
+
+int fill(unsigned char* to, int size) {
+  for (int i = 0; i < size; ++i) to[i] = static_cast<unsigned char>(randomness().next());
+  return 1;
+}
+
+const RAND_METHOD seeded = {.seed = nullptr,
+                            .bytes = fill,
+                            .cleanup = nullptr,
+                            .add = nullptr,
+                            .pseudorand = fill,
+                            .status = [] { return 1; }};
+
+SSL_CTX* context_of(bool tls13) {
+  // Made once a process and never freed. What a session needs of it does not change.
+  static const std::array contexts = [] {
+    std::array<SSL_CTX*, 2> made{};
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+      SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+      PENSTOCK_ASSERT(context != nullptr);
+      SSL_CTX_set_min_proto_version(context, version);
+      SSL_CTX_set_max_proto_version(context, version);
+      SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+      made[version == TLS1_3_VERSION ? 1 : 0] = context;
+    }
+    return made;
+  }();
+  return contexts[tls13 ? 1 : 0];
+}
+
+}  // namespace
+
+void seed_tls(std::uint64_t seed) {
+  static const bool installed = RAND_set_rand_method(&seeded) == 1;
+  PENSTOCK_ASSERT(installed);
+  (void)context_of(true);
+  (void)tls_identity();
+  randomness() = Random(seed);
+}
+
+tls::Identity tls_identity() {
+  static const tls::Identity identity = [] {
+    randomness() = Random(1);
+    const std::chrono::system_clock::time_point now{std::chrono::seconds(1'700'000'000)};
+    auto made = tls::Identity::make_self_signed("sim.test", now);
+    PENSTOCK_ASSERT(made.has_value());
+    return std::move(*made);
+  }();
+  return identity.clone();
+}
+
+TlsClient::TlsClient(Stream& stream, const Options& options)
+    : stream_(stream), options_(options), ssl_(SSL_new(context_of(options.tls13))) {
+  BIO* in = BIO_new(BIO_s_mem());
+  BIO* out = BIO_new(BIO_s_mem());
+  PENSTOCK_ASSERT(ssl_ != nullptr && in != nullptr && out != nullptr);
+  BIO_set_mem_eof_return(in, -1);
+  SSL_set_bio(ssl_.get(), in, out);
+  SSL_set_connect_state(ssl_.get());
+}
+
+int TlsClient::receive(std::span<std::byte> to) {
+  for (;;) {
+    ERR_clear_error();
+    std::size_t got = 0;
+    const int outcome = SSL_read_ex(ssl_.get(), to.data(), to.size(), &got);
+    encrypted();
+    (void)flush();  // what came before a reset is still to be read
+    if (outcome == 1) return static_cast<int>(got);
+    if (const int result = explain(outcome); result != -EAGAIN) return result;
+    if (const int result = fetch(); result <= 0) return result == 0 ? -EPROTO : result;
+  }
+}
+
+int TlsClient::send(std::span<const std::byte> from) {
+  PENSTOCK_ASSERT(!from.empty() && notified_at_ == 0);
+  for (;;) {
+    if (const int result = flush(); result < 0) return result;
+    ERR_clear_error();
+    std::size_t put = 0;
+    const std::size_t size = std::min(from.size(), record_size);
+    const int outcome = SSL_write_ex(ssl_.get(), from.data(), size, &put);
+    plaintext_ += put;
+    encrypted();
+    if (outcome == 1) {
+      const int result = flush();
+      return result == 0 || result == -EAGAIN ? static_cast<int>(put) : result;
+    }
+    if (const int result = explain(outcome); result != -EAGAIN)
+      return result == 0 ? -EPIPE : result;
+    if (const int result = fetch(); result <= 0) return result == 0 ? -EPROTO : result;
+  }
+}
+
+int TlsClient::finish() {
+  while (SSL_is_init_finished(ssl_.get()) == 0) {
+    ERR_clear_error();
+    const int outcome = SSL_do_handshake(ssl_.get());
+    encrypted();
+    if (const int result = flush(); result < 0) return result;
+    if (outcome == 1) break;
+    if (const int result = explain(outcome); result != -EAGAIN)
+      return result == 0 ? -EPIPE : result;
+    if (const int result = fetch(); result <= 0) return result == 0 ? -EPROTO : result;
+  }
+  if (notified_at_ == 0) {
+    ERR_clear_error();
+    if (SSL_shutdown(ssl_.get()) < 0) return -EPROTO;
+    encrypted();
+    notified_at_ = encrypted_;
+  }
+  if (const int result = flush(); result < 0) return result;
+  if (options_.fin_after_notify && !std::exchange(shut_, true)) return stream_.shut_write();
+  return 0;
+}
+
+std::uint64_t TlsClient::arrived() const noexcept {
+  std::uint64_t plaintext = 0;
+  for (const auto& [ciphertext, so_far] : records_) {
+    if (ciphertext > stream_.arrived()) break;
+    plaintext = so_far;
+  }
+  return plaintext;
+}
+
+bool TlsClient::end_arrived() const noexcept {
+  return notified_at_ != 0 && stream_.arrived() >= notified_at_;
+}
+
+/// 0 for the end of the peer's stream, -EAGAIN when more ciphertext is needed, -EPROTO.
+int TlsClient::explain(int outcome) {
+  switch (SSL_get_error(ssl_.get(), outcome)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      return -EAGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+      return 0;
+    default:
+      return -EPROTO;
+  }
+}
+
+/// Ciphertext from the stream to OpenSSL: what Stream::receive() said.
+int TlsClient::fetch() {
+  std::array<std::byte, 4096> bytes{};
+  const int result = stream_.receive(bytes);
+  if (result > 0) BIO_write(SSL_get_rbio(ssl_.get()), bytes.data(), result);
+  return result;
+}
+
+/// Takes over the ciphertext that OpenSSL has made.
+void TlsClient::encrypted() {
+  BIO* out = SSL_get_wbio(ssl_.get());
+  const std::size_t fresh = BIO_ctrl_pending(out);
+  if (fresh == 0) return;
+  const std::size_t before = outgoing_.size();
+  outgoing_.resize(before + fresh);
+  BIO_read(out, outgoing_.data() + before, static_cast<int>(fresh));
+  const std::uint64_t position = options_.corrupts - 1;  // wraps to the largest: never
+  if (position >= encrypted_ && position < encrypted_ + fresh) {
+    outgoing_[before + position - encrypted_] ^= 0x20;
+  }
+  encrypted_ += fresh;
+  records_.emplace_back(encrypted_, plaintext_);
+}
+
+/// 0 when everything is out, -EAGAIN when not, else what Stream::send() said.
+int TlsClient::flush() {
+  if (outgoing_.empty()) return 0;
+  const int result = stream_.send(std::as_bytes(std::span(outgoing_)));
+  if (result < 0) return result;
+  sent_ += static_cast<std::uint64_t>(result);
+  outgoing_.erase(0, static_cast<std::size_t>(result));
+  return outgoing_.empty() ? 0 : -EAGAIN;
+}
+
+}  // namespace penstock::sim
