@@ -40,6 +40,7 @@ void Leg::arm_receive(io::BufferPool& buffers, io::Ring& ring) noexcept {
 void Leg::arm_send(io::Ring& ring) noexcept {
   if (send_op.in_flight || outgoing.empty() || dead || full_) return;
   drained_ = false;
+  offered_ = outgoing.size();
   ring.send(send_op, fd, outgoing.readable());
 }
 
@@ -78,6 +79,7 @@ Leg::Received Leg::received(const io::Completion& completion, io::BufferPool& bu
 }
 
 bool Leg::sent(int result, io::Ring& ring) noexcept {
+  bool cut_short = result == -EAGAIN;
   if (result < 0) {
     const io::Fate fate = io::fate_of(result);
     if (fate != io::Fate::again && fate != io::Fate::cancelled && fate != io::Fate::no_buffer) {
@@ -87,14 +89,15 @@ bool Leg::sent(int result, io::Ring& ring) noexcept {
     }
   } else {
     const auto taken = static_cast<std::size_t>(result);
-    const bool cut_short = taken < outgoing.size();
+    // Less than it was offered: what has been encrypted since then does not count.
+    cut_short = taken < offered_;
     if (planted(Planted::send_cut) && cut_short) {
       outgoing.clear();
     } else if (!planted(Planted::send_repeated) || !cut_short) {
       outgoing.consumed(taken);
     }
   }
-  full_ = !outgoing.empty() && !drained_;
+  full_ = cut_short && !drained_;
   if (full_ && !writable_op.in_flight) ring.watch_writable(writable_op, fd);
   return true;
 }

@@ -87,6 +87,7 @@ class Leg {
   [[nodiscard]] tls::Window open_window(io::BufferPool& buffers) noexcept;
   void close_window(const tls::Window& window) noexcept;
 
+  std::size_t offered_ = 0;   // to the send in flight
   bool full_ = false;         // the socket took less than offered and has not become writable since
   bool drained_ = false;      // it became writable while a send was in flight
   bool starved_ = false;      // TLS: the engine yields nothing without more ciphertext

@@ -43,10 +43,9 @@ void tell(int fd, const Message& message) {
 
 /// The process of one job: every jobs-th seed.
 [[noreturn]] void work(const SweepOptions& options, std::size_t job, int fd, Instant until) {
-  if (options.quiet) {
-    const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-    ::dup2(nowhere, STDERR_FILENO);
-  }
+  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  ::dup2(nowhere, STDOUT_FILENO);  // a replay tells everything
+  if (options.quiet) ::dup2(nowhere, STDERR_FILENO);
   std::signal(SIGABRT, SIG_DFL);  // a test program's handler would report a case of its own
   for (std::uint64_t i = job; i < options.count && real_now() < until; i += options.jobs) {
     Message message{.job = job, .seed = options.first + i, .begins = true, .tally = {}};

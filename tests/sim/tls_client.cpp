@@ -82,6 +82,7 @@ TlsClient::TlsClient(Stream& stream, const Options& options)
 }
 
 int TlsClient::receive(std::span<std::byte> to) {
+  if (options_.key_updates > 0 && randomness().chance(options_.key_updates)) update_keys();
   for (;;) {
     ERR_clear_error();
     std::size_t got = 0;
@@ -168,6 +169,14 @@ int TlsClient::fetch() {
   const int result = stream_.receive(bytes);
   if (result > 0) BIO_write(SSL_get_rbio(ssl_.get()), bytes.data(), result);
   return result;
+}
+
+void TlsClient::update_keys() {
+  if (SSL_is_init_finished(ssl_.get()) == 0 || notified_at_ != 0) return;
+  ERR_clear_error();
+  if (SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) != 1) return;
+  (void)SSL_do_handshake(ssl_.get());
+  encrypted();
 }
 
 /// Takes over the ciphertext that OpenSSL has made.

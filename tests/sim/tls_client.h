@@ -30,6 +30,7 @@ class TlsClient {
     bool tls13 = true;
     /// The byte of its ciphertext that is flipped on the way; 0: none. Counted from 1.
     std::uint64_t corrupts = 0;
+    double key_updates = 0;        ///< chance per receive to ask for new keys, both ways (TLS 1.3)
     bool fin_after_notify = true;  ///< ends the TCP stream with the TLS stream, not when it is done
   };
   TlsClient(Stream& stream, const Options& options);
@@ -42,6 +43,10 @@ class TlsClient {
   int send(std::span<const std::byte> from);
   /// Sends close_notify: 0 once it is out, -EAGAIN: call it again.
   int finish();
+
+  /// Asks the server to answer with new keys of its own (TLS 1.3). What it takes goes out with the
+  /// next call.
+  void update_keys();
 
   /// Plaintext bytes in those records that have arrived whole at the server's kernel.
   [[nodiscard]] std::uint64_t arrived() const noexcept;

@@ -12,6 +12,7 @@ namespace {
 
 /// After the weather has calmed down, every session is over within this: the longest of a vanished
 /// peer (10 s), connect tries (4 × 2 s), an undeliverable end (5 s), and the slowest reader's rest.
+/// Those that wait at the limit of connections are let in one after another.
 constexpr Duration patience = 40s;
 /// More than any seed needs; a shard that spins gets here.
 constexpr std::uint64_t turn_limit = 3'000'000;
@@ -185,7 +186,10 @@ void World::check_turn() {
     for (const auto& listener : counters->listener) active += listener.active.get();
   }
   PENSTOCK_ASSERT(active <= setup_.max_connections);
-  const bool in_time = tally_.turns < turn_limit && kernel_.now() < calm_at_ + patience;
+  const Duration dialling = setup_.connect_timeout * setup_.connect_tries;
+  const auto rounds = static_cast<int>(setup_.clients / setup_.max_connections);
+  const Instant end = calm_at_ + patience + dialling * rounds;
+  const bool in_time = tally_.turns < turn_limit && kernel_.now() < end;
   if (!in_time) describe();
   PENSTOCK_ASSERT(in_time);
 }

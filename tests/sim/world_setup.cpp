@@ -297,6 +297,7 @@ void World::draw_tls(Script& script) {
   script.tls.emplace();
   script.tls->tls13 = random_.chance(0.6);
   script.tls->fin_after_notify = random_.chance(0.5);
+  if (script.tls->tls13 && random_.chance(0.3)) script.tls->key_updates = 0.5;
   if (random_.chance(0.15)) {
     script.leave_after = random_.below(20'000);
     script.leave = Leave::close;
