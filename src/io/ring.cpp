@@ -99,6 +99,12 @@ void Ring::wait_event(Op& op, int event_fd) noexcept {
   tag(*sqe, op);
 }
 
+void Ring::cancel(Op& op, const Op& target) noexcept {
+  io_uring_sqe* sqe = take_sqe(op, OpKind::cancel);
+  io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&target), 0);
+  tag(*sqe, op);
+}
+
 void Ring::cancel_all(Op& op, int fd) noexcept {
   io_uring_sqe* sqe = take_sqe(op, OpKind::cancel);
   io_uring_prep_cancel_fd(sqe, fd, IORING_ASYNC_CANCEL_ALL);

@@ -46,7 +46,7 @@ void Acceptor::on_completion(const io::Completion& completion) {
   if (socket.accept_op.in_flight) {
     // A cancel may find the request running and leave it armed: it is tried again.
     if (paused_ && completion.op.kind == io::OpKind::cancel)
-      context_.ring.cancel_all(socket.cancel_op, socket.fd);
+      context_.ring.cancel(socket.cancel_op, socket.accept_op);
     return;
   }
   if (stopping_) {
@@ -109,7 +109,7 @@ void Acceptor::pause(Duration at_least) {
   paused_ = true;
   for (const auto& socket : sockets_) {
     if (socket->accept_op.in_flight && !socket->cancel_op.in_flight) {
-      context_.ring.cancel_all(socket->cancel_op, socket->fd);
+      context_.ring.cancel(socket->cancel_op, socket->accept_op);
     }
   }
 }

@@ -102,6 +102,14 @@ bool Leg::sent(int result, io::Ring& ring) noexcept {
   return true;
 }
 
+void Leg::cancel(io::Ring& ring) noexcept {
+  if (receive_op.in_flight && !cancel_receive_op.in_flight) {
+    ring.cancel(cancel_receive_op, receive_op);
+  }
+  const io::Op& waiting = writable_op.in_flight ? writable_op : send_op;
+  if (waiting.in_flight && !cancel_send_op.in_flight) ring.cancel(cancel_send_op, waiting);
+}
+
 void Leg::became_writable() noexcept {
   full_ = false;
   drained_ = send_op.in_flight;

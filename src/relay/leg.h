@@ -32,12 +32,13 @@ class Leg {
       : receive_op(owner, side, role),
         send_op(owner, side, role),
         writable_op(owner, side, role),
-        cancel_op(owner, side, role) {}
+        cancel_receive_op(owner, side, role),
+        cancel_send_op(owner, side, role) {}
 
   /// A request on the socket may still complete.
   [[nodiscard]] bool busy() const noexcept {
     return receive_op.in_flight || send_op.in_flight || writable_op.in_flight ||
-           cancel_op.in_flight;
+           cancel_receive_op.in_flight || cancel_send_op.in_flight;
   }
   /// Nothing more can be decoded without another receive.
   [[nodiscard]] bool needs_input() const noexcept {
@@ -53,6 +54,8 @@ class Leg {
                                   io::BufferPool& buffers) noexcept;
   /// Takes a send's result into account. False when the socket is dead: fate_of(result) says how.
   [[nodiscard]] bool sent(int result, io::Ring& ring) noexcept;
+  /// Asks the kernel to let go of what it holds, unless that was asked already.
+  void cancel(io::Ring& ring) noexcept;
   /// The socket may take more than it did.
   void became_writable() noexcept;
 
@@ -71,7 +74,8 @@ class Leg {
   io::Op receive_op;
   io::Op send_op;      ///< also the connect of a leg that dials
   io::Op writable_op;  ///< watches the socket, from the first time that it took less than offered
-  io::Op cancel_op;
+  io::Op cancel_receive_op;
+  io::Op cancel_send_op;     ///< of the connect or the watch: a send does not wait
   Slice incoming;            ///< from the socket, not decoded yet
   Slice outgoing;            ///< to the socket, encoded
   bool input_ended = false;  ///< the socket yields nothing more: FIN or an error was read

@@ -90,8 +90,7 @@ void Session::on_timer() {
       return close(CloseReason::handshake_timeout, Ending::abort);
     case Phase::dialing:
       connect_cancelled_ = true;
-      if (!back_.cancel_op.in_flight) context_.ring.cancel_all(back_.cancel_op, back_.fd);
-      return;
+      return back_.cancel(context_.ring);
     case Phase::relaying:
       return on_quiet();
     case Phase::closing:

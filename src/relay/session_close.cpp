@@ -105,8 +105,7 @@ bool Session::join() {
   for (Leg* leg : {&front_, &back_}) {
     if (!leg->busy()) continue;
     joined = false;
-    if (!timer_.scheduled() && !leg->cancel_op.in_flight)
-      context_.ring.cancel_all(leg->cancel_op, leg->fd);
+    if (!timer_.scheduled()) leg->cancel(context_.ring);
   }
   // A cancel may come while the request cannot be cancelled: it is tried again, but not at every
   // completion.

@@ -92,6 +92,12 @@ io::Op& Driver::cancel(int fd) {
   return op;
 }
 
+io::Op& Driver::cancel(io::Op& target) {
+  io::Op& op = new_op(fd_of_[&target]);
+  ring_->cancel(op, target);
+  return op;
+}
+
 io::Op& Driver::wait_event(int event_fd) {
   io::Op& op = new_op(event_fd);
   ring_->wait_event(op, event_fd);

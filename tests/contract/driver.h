@@ -48,6 +48,7 @@ class Driver {
   io::Op& connect(const Endpoint& peer);
   [[nodiscard]] int opened() const noexcept { return opened_; }
   io::Op& cancel(int fd);
+  io::Op& cancel(io::Op& target);
   io::Op& wait_event(int event_fd);
 
   /// The next completion of `op`. Fails the test when none comes.

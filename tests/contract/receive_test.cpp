@@ -135,6 +135,22 @@ TEMPLATE_TEST_CASE("a cancelled receive completes with ECANCELED and loses nothi
   CHECK(c.driver.wait(c.driver.receive(c.fd)).data == "later");
 }
 
+TEMPLATE_TEST_CASE("a cancel of one op ends that one, and a second finds nothing", "[receive]",
+                   LinuxWorld, SimWorld) {
+  Connected<TestType> c;
+  c.fill();
+  io::Op& watch = c.driver.watch_writable(c.fd);
+  io::Op& receive = c.driver.receive(c.fd);
+  REQUIRE(c.driver.stays_quiet(receive));
+  CHECK(c.driver.wait(c.driver.cancel(receive)).result == 0);
+  CHECK(c.driver.wait(receive).result == -ECANCELED);
+  CHECK(c.driver.wait(c.driver.cancel(receive)).result == -ENOENT);
+  CHECK(c.driver.wait(c.driver.cancel(watch)).result == 0);
+  const Outcome last = c.driver.wait(watch);
+  CHECK(last.result == -ECANCELED);
+  CHECK_FALSE(last.more);
+}
+
 TEMPLATE_TEST_CASE("a cancel by descriptor that finds nothing completes with 0", "[receive]",
                    LinuxWorld, SimWorld) {
   Connected<TestType> c;

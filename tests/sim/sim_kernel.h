@@ -107,6 +107,7 @@ class SimKernel final : public io::Kernel {
   static void start_receive(const Queue& queue, Request& request);
   void start_send(Queue& queue, Request& request);
   void start_cancel(Queue& queue, Request& request);
+  void start_cancel_of_one(Queue& queue, Request& request);
 
   [[nodiscard]] static bool can_complete(const Request& request) noexcept;
   [[nodiscard]] static bool can_complete_any(const Queue& queue) noexcept;

@@ -39,6 +39,10 @@ bool chooses_buffer(const Asked& asked) noexcept {
   return (asked.flags & IOSQE_BUFFER_SELECT) != 0;
 }
 
+bool cancels_one(const Asked& asked) noexcept {
+  return asked.opcode == IORING_OP_ASYNC_CANCEL && asked.op_flags == 0;
+}
+
 bool overlap(const std::byte* a, std::size_t a_size, const std::byte* b,
              std::size_t b_size) noexcept {
   return a < b + b_size && b < a + a_size;
@@ -63,6 +67,12 @@ void SimKernel::submit(Queue& queue) {
     const Asked& asked = request.asked;
     PENSTOCK_ASSERT(asked.user_data != 0);
     PENSTOCK_ASSERT((asked.flags & ~IOSQE_BUFFER_SELECT) == 0);
+    if (cancels_one(asked)) {
+      if (traced_) print(queue, request, nullptr);
+      start_cancel_of_one(queue, request);
+      queue.pending.push_back(std::move(request));
+      continue;
+    }
     const auto known = sockets_.find(asked.fd);
     PENSTOCK_ASSERT(known != sockets_.end());  // EBADF
     request.socket = known->second;
@@ -170,6 +180,23 @@ void SimKernel::start_cancel(Queue& queue, Request& request) {
   }
   request.fixed = found;     // IORING_ASYNC_CANCEL_ALL: 0, not -ENOENT, when there is none
   request.socket = nullptr;  // the descriptor may be closed before the cancel itself completes
+}
+
+/// The same for one request, named by its user_data.
+void SimKernel::start_cancel_of_one(Queue& queue, Request& request) {
+  const bool late = random_.chance(faults_.late_cancel);
+  request.fixed = -ENOENT;
+  for (auto it = queue.pending.begin(); it != queue.pending.end(); ++it) {
+    Request& target = *it;
+    if (target.asked.user_data != request.asked.address) continue;
+    if (late && !target.cancelled && can_complete(target)) {
+      if (!attempt(queue, target)) queue.pending.erase(it);
+    } else {
+      target.cancelled = true;
+      request.fixed = 0;
+    }
+    return;
+  }
 }
 
 bool SimKernel::can_complete(const Request& request) noexcept {

@@ -46,18 +46,23 @@ class Ring {
   void watch_writable(Op& op, int fd) noexcept;
   /// Waits for a notify() of `event_fd`.
   void wait_event(Op& op, int event_fd) noexcept;
+  /// Cancels `target`, which completes by itself; result: 0, or negative when it could not be
+  /// cancelled now.
+  void cancel(Op& op, const Op& target) noexcept;
   /// Cancels everything in flight on `fd`; result: how many, 0 included. The cancelled ops complete
-  /// by themselves.
+  /// by themselves. The kernel looks at every request of the ring for it (seen on 6.18: 0.9 ms with
+  /// 5000 in flight), so it is for rings with few.
   void cancel_all(Op& op, int fd) noexcept;
 
   /// Submits what was prepared and waits until a completion is there or `until` has come. Error:
   /// the ring is broken.
   [[nodiscard]] Result<void> wait(Instant until) noexcept;
   /// Calls on_completion(Completion) for each completion that is there, at most about `turn_limit`,
-  /// so that timers get their turn. The callback may submit.
+  /// so that timers get their turn. The callback may submit. Returns how many there were.
   template <class F>
-  void drain(F&& on_completion) {
-    for (std::size_t handled = 0; handled < turn_limit;) {
+  std::size_t drain(F&& on_completion) {
+    std::size_t handled = 0;
+    while (handled < turn_limit) {
       const std::size_t count = reap();
       if (count == 0) break;
       for (std::size_t i = 0; i < count; ++i) {
@@ -66,6 +71,7 @@ class Ring {
       }
       handled += count;
     }
+    return handled;
   }
 
   /// More completions of the same op will come (multishot).
