@@ -1,5 +1,6 @@
-// Accepting, pausing, parking and draining. Accepting is off while the timer runs or there is no
-// room; resume() is the only place that turns it on again.
+// Accepting, pausing, parking and draining. While anybody is parked, accepting is off and the timer
+// runs, since room may be made by another shard, which tells nobody. resume() is the only place
+// that turns it on again.
 #include "acceptor.h"
 
 #include <cerrno>
@@ -14,6 +15,11 @@ constexpr Duration descriptor_pause =
     100ms;  ///< after EMFILE and the like: no spin, quick enough for a person
 constexpr std::size_t parked_limit =
     4096;  ///< what a multishot accept may bring before its cancel takes effect
+
+/// The peer has left the queue, or a signal came: nothing is wrong here.
+bool gave_up_in_queue(int result) noexcept {
+  return result == -ECONNABORTED || result == -EPROTO || result == -EINTR;
+}
 
 }  // namespace
 
@@ -59,16 +65,16 @@ void Acceptor::on_completion(const io::Completion& completion) {
 void Acceptor::accepted(Socket& socket, int fd) {
   if (abandoned_) return refuse(socket.id, fd, stats::CloseReason::shutdown);
   if (!parked_.empty() || !admit(socket.id, fd)) park(socket.id, fd);
-  if (!room()) pause(room_pause);
+  // Another shard may have made room in between: whoever is parked still needs the timer.
+  if (!parked_.empty() || !room()) pause(room_pause);
 }
 
 void Acceptor::accept_failed(Socket&, int result) {
   if (result == -ECANCELED) return;  // paused or stopping
+  if (gave_up_in_queue(result)) return;
   context_.counters.accept_errors.add();
   if (planted(Planted::accept_spins)) return;
-  // The peer gave up while it was queued: nothing is wrong here. Anything else would fail again at
-  // once.
-  if (result != -ECONNABORTED && result != -EPROTO && result != -EINTR) pause(descriptor_pause);
+  pause(descriptor_pause);  // it would fail again at once
 }
 
 bool Acceptor::room() const noexcept {
@@ -103,8 +109,7 @@ void Acceptor::refuse(ListenerId id, int fd, stats::CloseReason reason) {
 }
 
 void Acceptor::pause(Duration at_least) {
-  no_sooner_ = std::max(no_sooner_, context_.now + at_least);
-  context_.timers.schedule(timer_, no_sooner_);
+  look_again(at_least);
   if (paused_) return;
   paused_ = true;
   for (const auto& socket : sockets_) {
@@ -114,17 +119,25 @@ void Acceptor::pause(Duration at_least) {
   }
 }
 
-void Acceptor::resume() {
+/// Makes resume() come after the pause, if nothing brings it earlier.
+void Acceptor::look_again(Duration pause) {
+  if (!timer_.scheduled()) context_.timers.schedule(timer_, context_.now + pause);
+}
+
+void Acceptor::serve_parked() {
   while (!parked_.empty() && room() && !planted(Planted::parked_forgotten)) {
     const Parked next = parked_.front();
     if (!admit(next.id, next.fd)) break;
     parked_.pop_front();
     context_.counters.parked.subtract();
   }
+}
+
+void Acceptor::resume() {
+  serve_parked();
   if (!paused_ && !stopping_) return;
-  if (!room()) {
-    if (!timer_.scheduled() && !released())
-      context_.timers.schedule(timer_, context_.now + room_pause);
+  if (!parked_.empty() || !room()) {
+    if (!released() || !parked_.empty()) look_again(room_pause);
     return;
   }
   if (stopping_) {
@@ -166,28 +179,23 @@ bool Acceptor::released() const noexcept {
 /// then lets go of it.
 void Acceptor::drain(Socket& socket) {
   if (socket.released || socket.accept_op.in_flight || socket.cancel_op.in_flight) return;
-  while (!abandoned_ && room()) {
-    if (planted(Planted::accept_queue_dropped)) {
-      socket.released = true;
-      return;
-    }
-    const int fd = context_.kernel.accept_now(socket.fd);
+  while (!abandoned_ && parked_.empty() && room()) {
+    const int fd =
+        planted(Planted::accept_queue_dropped) ? -EAGAIN : context_.kernel.accept_now(socket.fd);
     if (fd >= 0) {
       accepted(socket, fd);
     } else if (fd == -EAGAIN) {
       socket.released = true;
       return;
-    } else if (fd != -ECONNABORTED && fd != -EINTR && fd != -EPROTO) {
+    } else if (!gave_up_in_queue(fd)) {
       context_.counters.accept_errors.add();
-      context_.timers.schedule(timer_,
-                               context_.now + descriptor_pause);  // resume() comes back here
-      return;
+      return look_again(descriptor_pause);
     }
   }
   if (abandoned_) {
     socket.released = true;
   } else {
-    context_.timers.schedule(timer_, context_.now + room_pause);
+    look_again(room_pause);
   }
 }
 

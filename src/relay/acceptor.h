@@ -66,6 +66,8 @@ class Acceptor {
   void park(ListenerId id, int fd);
   void refuse(ListenerId id, int fd, stats::CloseReason reason);
   void pause(Duration at_least);
+  void look_again(Duration pause);
+  void serve_parked();
   void drain(Socket& socket);
 
   Context& context_;
@@ -74,7 +76,6 @@ class Acceptor {
   std::vector<std::unique_ptr<Socket>> sockets_;  // the kernel holds the address of their ops
   std::deque<Parked> parked_;
   Timer timer_;
-  Instant no_sooner_{};  // accepting stays off until then
   bool paused_ = false;
   bool stopping_ = false;
   bool abandoned_ = false;

@@ -36,7 +36,7 @@ class SecuredLeg {
   SecuredLeg(const SecuredLeg&) = delete;
   SecuredLeg& operator=(const SecuredLeg&) = delete;
   ~SecuredLeg() {
-    ring->cancel_all(leg.cancel_op, leg.fd);
+    leg.cancel(*ring);
     (void)turn_until([this] { return !leg.busy(); }, false);
     leg.incoming.clear();
     leg.outgoing.clear();
