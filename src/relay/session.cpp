@@ -89,6 +89,7 @@ void Session::on_timer() {
     case Phase::preface:
       return close(CloseReason::handshake_timeout, Ending::abort);
     case Phase::dialing:
+      if (back_.fd < 0) return dial();
       connect_cancelled_ = true;
       return back_.cancel(context_.ring);
     case Phase::relaying:

@@ -75,6 +75,7 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   void dial();
   [[nodiscard]] std::optional<BackendId> choose() noexcept;
   [[nodiscard]] std::optional<int> start_connect(BackendId backend);
+  void wait_for_descriptor();
   void on_dialed();
   void connect_failed(int result);
   void on_connected();

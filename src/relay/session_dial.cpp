@@ -11,6 +11,10 @@
 namespace penstock::relay {
 namespace {
 
+constexpr Duration shortage_pause = 20ms;   ///< before a socket is asked for again
+constexpr Duration shortage_patience = 3s;  ///< where no connect_timeout says it
+constexpr Duration cancel_pause = 10ms;     ///< before a cancel that came too early is repeated
+
 stats::CloseReason reason_of(io::Fate fate) noexcept {
   switch (fate) {
     case io::Fate::timed_out:
@@ -37,6 +41,7 @@ void Session::dial() {
     const auto result = start_connect(*backend);
     if (!result) return;  // under way
     if (*result == 0) return on_connected();
+    if (back_.fd < 0) return wait_for_descriptor();
     connect_failed(*result);
   }
   close(connect_failure_, Ending::abort);
@@ -51,6 +56,16 @@ std::optional<BackendId> Session::choose() noexcept {
     return pool().table->pick(key_, all, std::span(tried_).first(excluded));
   }
   return pool().table->pick(key_, context_.liveness, std::span(tried_).first(excluded));
+}
+
+/// No socket was to be had, which is no fault of the backend's and no try: it is dialled again a
+/// little later, or the session is given up.
+void Session::wait_for_descriptor() {
+  const Duration limit =
+      pool().connect_timeout > Duration::zero() ? pool().connect_timeout : shortage_patience;
+  --tries_;
+  if (context_.now >= dial_began_ + limit) return close(CloseReason::connect_failed, Ending::abort);
+  wake_at(context_.now + shortage_pause);
 }
 
 /// Begins a connect: nullopt while it is under way, else its result.
@@ -74,10 +89,14 @@ std::optional<int> Session::start_connect(BackendId backend) {
 
 /// The connect, or its cancellation, has completed.
 void Session::on_dialed() {
-  if (back_.busy()) return;  // both must be over before the socket is used or closed
+  if (back_.busy()) {  // both must be over before the socket is used or closed
+    // A cancel may find the request running and leave it be: it is tried again.
+    if (connect_cancelled_ && !timer_.scheduled()) wake_at(context_.now + cancel_pause);
+    return;
+  }
   context_.timers.cancel(timer_);
   if (connect_result_ == 0) return on_connected();  // a cancel that came too late changes nothing
-  connect_failed(connect_cancelled_ ? -ETIMEDOUT : connect_result_);
+  connect_failed(connect_result_ == -ECANCELED ? -ETIMEDOUT : connect_result_);
   dial();
 }
 
