@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "penstock/app/line_output.h"
+#include "penstock/base/line_output.h"
 #include "penstock/stats/counters.h"
 
 namespace penstock::app {

@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "penstock/app/line_output.h"
 #include "penstock/base/ids.h"
+#include "penstock/base/line_output.h"
 #include "penstock/base/unique_fd.h"
 #include "penstock/stats/session_record.h"
 

@@ -6,19 +6,22 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <sstream>
 #include <string>
 #include <thread>
 
-#include "penstock/app/line_output.h"
+#include "penstock/base/line_output.h"
 #include "penstock/base/unique_fd.h"
 
-namespace penstock::app {
+namespace penstock {
 namespace {
 
-constexpr Duration patience = 10s;
-constexpr Duration impatience = 20ms;
+using namespace std::chrono_literals;
+
+constexpr auto patience = 10s;
+constexpr auto impatience = 20ms;
 
 struct Pipe {
   UniqueFd reader;
@@ -41,7 +44,7 @@ struct Pipe {
 };
 
 TEST_CASE("lines of several threads arrive whole, even those longer than a pipe takes at once",
-          "[app]") {
+          "[base]") {
   Pipe pipe;
   LineOutput output(pipe.writer.get());
   std::string all;
@@ -69,7 +72,7 @@ TEST_CASE("lines of several threads arrive whole, even those longer than a pipe 
 }
 
 TEST_CASE("a reader that has stopped reading costs a bounded time, and the cut line is ended",
-          "[app]") {
+          "[base]") {
   Pipe pipe;
   LineOutput output(pipe.writer.get());
   const auto stuck = output.write(std::string(1 << 20, 'x') + "\n", impatience);
@@ -85,7 +88,7 @@ TEST_CASE("a reader that has stopped reading costs a bounded time, and the cut l
   CHECK(all.ends_with("x\nnext\n"));
 }
 
-TEST_CASE("a reader that is gone is an error, not the end of the process", "[app]") {
+TEST_CASE("a reader that is gone is an error, not the end of the process", "[base]") {
   const auto before = std::signal(SIGPIPE, SIG_IGN);
   Pipe pipe;
   pipe.reader.reset();
@@ -97,4 +100,4 @@ TEST_CASE("a reader that is gone is an error, not the end of the process", "[app
 }
 
 }  // namespace
-}  // namespace penstock::app
+}  // namespace penstock

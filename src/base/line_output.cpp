@@ -1,7 +1,7 @@
 // Writes at most PIPE_BUF bytes at a time, after poll(2) has said that there is room: a pipe takes
 // that much as one piece without blocking (pipe(7)), even though the descriptor is a blocking one
 // that may be shared with other processes, so that its flags are not ours to change.
-#include "penstock/app/line_output.h"
+#include "penstock/base/line_output.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <chrono>
 #include <climits>
 
-namespace penstock::app {
+namespace penstock {
 namespace {
 
 /// As many whole lines as fit into one piece; of a longer line, a piece.
@@ -20,7 +20,7 @@ std::string_view next_chunk(std::string_view lines) {
   return lines.substr(0, end == std::string_view::npos ? PIPE_BUF : end + 1);
 }
 
-Result<void> wait_writable(int fd, Duration patience) {
+Result<void> wait_writable(int fd, std::chrono::nanoseconds patience) {
   pollfd waited{.fd = fd, .events = POLLOUT, .revents = 0};
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(patience).count();
   const int ready = ::poll(&waited, 1, static_cast<int>(ms));
@@ -31,7 +31,7 @@ Result<void> wait_writable(int fd, Duration patience) {
 
 }  // namespace
 
-Result<void> LineOutput::write(std::string_view lines, Duration patience) {
+Result<void> LineOutput::write(std::string_view lines, std::chrono::nanoseconds patience) {
   const std::scoped_lock lock(mutex_);
   if (cut_) {
     if (auto ended = write_chunk("\n", patience); !ended) return ended;
@@ -44,7 +44,7 @@ Result<void> LineOutput::write(std::string_view lines, Duration patience) {
   return {};
 }
 
-Result<void> LineOutput::write_chunk(std::string_view chunk, Duration patience) {
+Result<void> LineOutput::write_chunk(std::string_view chunk, std::chrono::nanoseconds patience) {
   while (!chunk.empty()) {
     if (auto writable = wait_writable(fd_, patience); !writable) return writable;
     const ssize_t count = ::write(fd_, chunk.data(), chunk.size());
@@ -56,4 +56,4 @@ Result<void> LineOutput::write_chunk(std::string_view chunk, Duration patience) 
   return {};
 }
 
-}  // namespace penstock::app
+}  // namespace penstock
