@@ -92,6 +92,9 @@ class Penstock:
         self.checked = False  # the exit was part of the test
         self._changed = threading.Condition()
         self._threads = []
+        self._reads_log = threading.Event()
+        self._reads_log.set()
+        self._log_halted = threading.Event()
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -150,6 +153,35 @@ class Penstock:
             with self._changed:
                 self.log_lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
+            if not self._reads_log.is_set():
+                self._log_halted.set()
+                self._reads_log.wait()
+
+    def stop_reading_log(self):
+        """Stops the reader of stderr and fills the pipe to the last byte."""
+        self._log_halted.clear()
+        self._reads_log.clear()
+        pipe = f"/proc/self/fd/{self.process.stderr.fileno()}"
+        writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)  # flags of its own: penstock's block
+        try:
+            os.write(writer, b"filler\n")
+            if not self._log_halted.wait(5):
+                raise Problem("the reader of the log did not see a line")
+            for piece in (b"filler\n" * 500, b"\n"):
+                self._fill(writer, piece)
+        finally:
+            os.close(writer)
+
+    @staticmethod
+    def _fill(writer, piece):
+        try:
+            while True:
+                os.write(writer, piece)
+        except BlockingIOError:
+            pass  # full
+
+    def go_on_reading_log(self):
+        self._reads_log.set()
 
     def _read_output(self):
         for line in self.process.stdout:

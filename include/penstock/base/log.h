@@ -1,6 +1,6 @@
 // Log lines for operators: one line a message on stderr, "2026-01-31T12:00:00.000Z info text". Any
-// thread but a shard may write (a line is one write(2)); shards count and record instead, the
-// supervisor tells.
+// thread but a shard may write; shards count and record instead, the supervisor tells. A reader of
+// stderr that has stopped reading holds nobody up: lines are dropped, counted and told of later.
 #pragma once
 
 #include <fmt/format.h>
@@ -24,7 +24,8 @@ void set_level(Level level) noexcept;
 /// RFC 3339 in UTC with milliseconds: "2026-01-31T12:00:00.000Z".
 [[nodiscard]] std::string timestamp(std::chrono::system_clock::time_point at);
 
-/// Writes one line. Newlines and control characters inside `text` are replaced by spaces.
+/// Writes one line, or drops it when stderr takes nothing for a tenth of a second. Newlines and
+/// control characters inside `text` are replaced by spaces.
 void write(Level level, std::string_view text) noexcept;
 
 template <class... Arguments>
