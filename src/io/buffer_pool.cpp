@@ -4,7 +4,6 @@
 #include <liburing.h>
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "penstock/base/planted.h"
@@ -60,11 +59,11 @@ Result<void> BufferPool::open(BufferClass size_class, std::uint32_t count, std::
   const std::uint32_t total = count + posted;
   auto memory = ReservedMemory::reserve(std::size_t{total} * capacity(size_class));
   if (!memory) return std::unexpected(memory.error());
+  auto stack = ReservedMemory::reserve(std::size_t{total} * sizeof(std::uint32_t));
+  if (!stack) return std::unexpected(stack.error());
   mine.memory = std::move(*memory);
-  mine.free.resize(total);
-  std::iota(mine.free.rbegin(), mine.free.rend(), std::uint32_t{0});
-  mine.clean = total;
-  mine.lowest_free = total;
+  mine.stack = std::move(*stack);
+  mine.total = total;
   mine.missing.reserve(posted);
   mine.posted.resize(posted);
   auto opened = ring_.kernel().open_buffer_ring(ring_.raw(), posted, group_id(size_class));
@@ -127,10 +126,10 @@ void BufferPool::trim() noexcept {
     Group& mine = group(size_class);
     const std::size_t last = std::min(mine.lowest_free, mine.clean + trim_limit);
     for (; mine.clean < last; ++mine.clean) {
-      mine.memory.release(std::size_t{mine.free[mine.clean]} * capacity(size_class),
+      mine.memory.release(std::size_t{mine.stacked(mine.clean)} * capacity(size_class),
                           capacity(size_class));
     }
-    mine.lowest_free = mine.free.size();
+    mine.lowest_free = mine.free;
   }
 }
 
@@ -141,11 +140,14 @@ std::byte* BufferPool::at(BufferClass size_class, std::uint32_t id) noexcept {
 }
 
 bool BufferPool::pop_free(Group& from, std::uint32_t& id) noexcept {
-  if (from.free.empty()) return false;
-  id = from.free.back();
-  from.free.pop_back();
-  from.clean = std::min(from.clean, from.free.size());
-  from.lowest_free = std::min(from.lowest_free, from.free.size());
+  if (from.free == 0) {
+    if (from.touched == from.total) return false;
+    id = from.touched++;
+    return true;
+  }
+  id = from.stacked(--from.free);
+  from.clean = std::min(from.clean, from.free);
+  from.lowest_free = std::min(from.lowest_free, from.free);
   return true;
 }
 
@@ -163,7 +165,7 @@ void BufferPool::give_back(BufferClass size_class, std::uint32_t id) noexcept {
   PENSTOCK_ASSERT(mine.in_use > 0);
   --mine.in_use;
   if (mine.missing.empty()) {
-    mine.free.push_back(id);
+    mine.stacked(mine.free++) = id;
     return;
   }
   const std::uint16_t kernel_id = mine.missing.back();

@@ -86,13 +86,20 @@ class BufferPool {
  private:
   struct Group {
     ReservedMemory memory;
-    std::vector<std::uint32_t> free;     ///< a stack; what lies deepest was not used for longest
+    ReservedMemory stack;       ///< of the ids given back; touched as deep as it ever was
+    std::size_t free = 0;       ///< that many are on it; what lies deepest was not used for longest
+    std::uint32_t total = 0;    ///< buffers
+    std::uint32_t touched = 0;  ///< ids from here on were never handed out
     std::vector<std::uint32_t> posted;   ///< buffer id by the id that the kernel reports
     std::vector<std::uint16_t> missing;  ///< kernel ids that could not be refilled yet
     io_uring_buf_ring* ring = nullptr;
     std::size_t lowest_free = 0;  ///< since the last trim()
     std::size_t clean = 0;        ///< that many at the bottom hold no pages
     std::uint32_t in_use = 0;
+
+    [[nodiscard]] std::uint32_t& stacked(std::size_t depth) noexcept {
+      return reinterpret_cast<std::uint32_t*>(stack.data())[depth];
+    }
   };
   friend class Buffer;
 
