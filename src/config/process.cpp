@@ -33,19 +33,27 @@ void read_max_connections(const Value& value, Process& process) {
 void read_io_disable(const Value& value, Process& process) {
   const auto list = value.list("a list of kernel features, such as [\"defer_taskrun\"]");
   if (!list) return;
-  std::vector<std::string_view> known;
-  for (const io::FeatureInfo& info : io::all_features()) known.push_back(info.name);
+  std::vector<std::string_view> optional;
+  for (const io::FeatureInfo& info : io::all_features()) {
+    if (!info.required) optional.push_back(info.name);
+  }
   for (const Value& element : *list) {
     const auto name = element.text("the name of a kernel feature in quotes");
     if (!name) continue;
-    if (const auto feature = io::feature_named(*name)) {
-      process.io_disable.add(*feature);
+    if (const io::FeatureInfo* found = io::feature_named(*name)) {
+      if (found->required) {
+        element.error(
+            fmt::format("is {}, which penstock cannot do without: {}", quote(*name), found->gain));
+      }
+      process.io_disable.add(found->feature);
       continue;
     }
-    const auto near = closest(*name, known);
-    element.error(fmt::format(
-        "is {}, which is no kernel feature that penstock knows{}: known are {}", quote(*name),
-        near ? fmt::format(" (did you mean {}?)", quote(*near)) : "", fmt::join(known, ", ")));
+    const auto near = closest(*name, optional);
+    element.error(
+        fmt::format("is {}, which is no kernel feature that penstock knows{}: those that "
+                    "it can do without are {}",
+                    quote(*name), near ? fmt::format(" (did you mean {}?)", quote(*near)) : "",
+                    fmt::join(optional, ", ")));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <array>
 
 namespace penstock::io {
@@ -27,11 +28,9 @@ std::string_view tier_of(FeatureSet available) {
 
 std::span<const FeatureInfo> all_features() noexcept { return table; }
 
-std::optional<Feature> feature_named(std::string_view name) noexcept {
-  for (const FeatureInfo& info : table) {
-    if (info.name == name) return info.feature;
-  }
-  return std::nullopt;
+const FeatureInfo* feature_named(std::string_view name) noexcept {
+  const auto* found = std::ranges::find(table, name, &FeatureInfo::name);
+  return found != table.end() ? found : nullptr;
 }
 
 std::string describe(FeatureSet available, FeatureSet disabled) {

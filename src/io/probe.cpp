@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "penstock/base/assert.h"
 #include "penstock/base/unique_fd.h"
 #include "penstock/io/features.h"
 #include "ring_setup.h"
@@ -186,6 +187,7 @@ Result<FeatureSet> probe_features(FeatureSet disabled) {
   if (auto checked = check_kernel_release(); !checked) return std::unexpected(checked.error());
   FeatureSet available;
   for (const FeatureInfo& info : all_features()) {
+    PENSTOCK_ASSERT(!info.required || !disabled.has(info.feature));  // the configuration's duty
     if (!disabled.has(info.feature) && try_feature(available, info.feature)) {
       available.add(info.feature);
       continue;
@@ -194,14 +196,9 @@ Result<FeatureSet> probe_features(FeatureSet disabled) {
     if (info.feature == Feature::buffer_ring && buffer_ring_status(available) == -ENOMEM) {
       return std::unexpected(explain_setup_failure(ENOMEM));
     }
-    return fail(disabled.has(info.feature)
-                    ? fmt::format("process.io_disable switches off {}, which penstock cannot do "
-                                  "without: {}; remove it "
-                                  "from the list",
-                                  info.name, info.gain)
-                    : fmt::format("this kernel's io_uring lacks {} (Linux {}): {}; penstock needs "
-                                  "Linux 6.1 or newer",
-                                  info.name, info.since, info.gain),
+    return fail(fmt::format("this kernel's io_uring lacks {} (Linux {}): {}; penstock needs Linux "
+                            "6.1 or newer",
+                            info.name, info.since, info.gain),
                 ENOSYS);
   }
   return available;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,8 +41,8 @@ struct FeatureInfo {
 
 /// Every feature, in the order of the enumeration.
 [[nodiscard]] std::span<const FeatureInfo> all_features() noexcept;
-/// nullopt for a name that is not a feature.
-[[nodiscard]] std::optional<Feature> feature_named(std::string_view name) noexcept;
+/// Null for a name that is not a feature.
+[[nodiscard]] const FeatureInfo* feature_named(std::string_view name) noexcept;
 
 class FeatureSet {
  public:
@@ -66,9 +65,9 @@ class FeatureSet {
   std::uint32_t bits_ = 0;
 };
 
-/// Tries every feature that is not in `disabled` on a ring and a socket pair of its own. Error: a
-/// required one is missing; the sentence names the cause (sysctl, seccomp, memlock, kernel too old,
-/// switched off) and the remedy.
+/// Tries every feature that is not in `disabled` on a ring and a socket pair of its own; a required
+/// one must not be there. Error: one of those is missing; the sentence names the cause (sysctl,
+/// seccomp, memlock, kernel too old) and the remedy.
 [[nodiscard]] Result<FeatureSet> probe_features(FeatureSet disabled);
 
 /// One line for the log: "tier defer_taskrun, kernel 6.18.44; without: multishot_accept (switched
