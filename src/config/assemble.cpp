@@ -99,6 +99,12 @@ void check_listener(const ListenerDraft& listener, Source& source) {
                  fmt::format("{0}.mode is the permissions of unix sockets, but {0}.bind has none",
                              listener.path));
   }
+  if (listener.handshake_timeout && !listener.listener.tls) {
+    source.error(*listener.handshake_timeout,
+                 fmt::format("{}.handshake_timeout has no effect without tls: plain TCP has no "
+                             "handshake beyond the kernel's",
+                             listener.path));
+  }
   if (listener.handshake_timeout && listener.tls_handshake_timeout) {
     const bool own_first = *listener.handshake_timeout < *listener.tls_handshake_timeout;
     source.error(

@@ -248,7 +248,9 @@ backends = ["10.0.0.1:1", { name = "again", address = "10.0.0.1:1" }]
 TEST_CASE("timeouts can be turned off where the contract says so") {
   const Config config = parsed(
       listener("bind = [\"0.0.0.0:80\"]\nhandshake_timeout = \"0s\"\nidle_timeout = \"0ms\"\n"
-               "keepalive = \"0h\"\nuser_timeout = \"0m\""));
+               "keepalive = \"0h\"\nuser_timeout = \"0m\"\n"
+               "tls = { certificates = [{ chain = \"server.pem\", key = \"server.key\" }] }"),
+      certificates + "/penstock.toml");
   CHECK(config.listeners[0].handshake_timeout == 0s);
   CHECK(config.listeners[0].idle_timeout == 0s);
   CHECK(config.listeners[0].keepalive == 0s);
