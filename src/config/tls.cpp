@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "drafts.h"
 #include "penstock/tls/identity.h"
@@ -35,21 +36,38 @@ constexpr std::array certificate_table = {
                    "the PEM file with the certificate's private key"},
 };
 
-void read_certificate(const Value& value, std::vector<tls::Identity>& identities) {
+std::optional<tls::Identity> read_certificate(const Value& value) {
   CertificateDraft draft;
   read_table(value, certificate_table, draft,
              "a table such as { chain = \"server.pem\", key = \"server.key\" }");
-  if (!draft.chain || !draft.key) return;
+  if (!draft.chain || !draft.key) return std::nullopt;
   auto identity =
       tls::Identity::load(draft.chain->value, draft.key->value, std::chrono::system_clock::now());
-  if (identity) {
-    identities.push_back(std::move(*identity));
-    return;
-  }
+  if (identity) return std::move(*identity);
   const bool about_chain = identity.error().part == tls::IdentityPart::chain;
   value.source().error(about_chain ? draft.chain->place : draft.key->place,
                        fmt::format("{}.{}: {}", value.path(), about_chain ? "chain" : "key",
                                    identity.error().error.message));
+  return std::nullopt;
+}
+
+/// Reports a certificate that would never be served: it is not the first, which is the default, and
+/// no client can ask for it by a name that is its own. Adds its names to those that are `taken`.
+void check_names(const Value& value, const tls::Identity& identity, bool is_default,
+                 std::set<std::string>& taken) {
+  const std::vector<std::string> names = identity.dns_names();
+  bool has_own = is_default;
+  for (const std::string& name : names) has_own = taken.insert(name).second || has_own;
+  if (has_own) return;
+  if (names.empty()) {
+    return value.error(
+        "has no DNS name in its subjectAltName, so no client can ask for it: only the first "
+        "certificate, the default, can do without");
+  }
+  value.error(
+      fmt::format("would never be chosen: earlier certificates have all its names, such as {} (an "
+                  "RSA and an ECDSA certificate for the same name have not landed)",
+                  quote(names.front())));
 }
 
 void read_certificates(const Value& value, ListenerDraft& draft) {
@@ -57,7 +75,13 @@ void read_certificates(const Value& value, ListenerDraft& draft) {
       value.list("a list of tables, such as [{ chain = \"server.pem\", key = \"server.key\" }]");
   if (!list) return;
   if (list->empty()) return value.error("is empty: TLS needs at least one certificate");
-  for (const Value& element : *list) read_certificate(element, draft.listener.tls->certificates);
+  std::set<std::string> taken;
+  for (const Value& element : *list) {
+    auto identity = read_certificate(element);
+    if (!identity) continue;
+    check_names(element, *identity, &element == &list->front(), taken);
+    draft.listener.tls->certificates.push_back(std::move(*identity));
+  }
 }
 
 void read_alpn(const Value& value, ListenerDraft& draft) {

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "identity_parts.h"
+#include "name_table.h"
 #include "pem_file.h"
 
 namespace penstock::tls {
@@ -179,6 +180,10 @@ Identity Identity::clone() const {
   EVP_PKEY_up_ref(parts_->key.get());
   copy->key.reset(parts_->key.get());
   return Identity(std::move(copy));
+}
+
+std::vector<std::string> Identity::dns_names() const {
+  return tls::dns_names(*parts_->chain.front());
 }
 
 std::string Identity::chain_pem() const {

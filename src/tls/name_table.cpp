@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace penstock::tls {
 namespace {
@@ -14,7 +15,8 @@ char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c 
 
 }  // namespace
 
-void NameTable::add(const X509& certificate, SSL_CTX* owner) {
+std::vector<std::string> dns_names(const X509& certificate) {
+  std::vector<std::string> result;
   const GeneralNamesPtr names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
@@ -23,6 +25,13 @@ void NameTable::add(const X509& certificate, SSL_CTX* owner) {
     const auto* data = reinterpret_cast<const char*>(ASN1_STRING_get0_data(entry->d.dNSName));
     std::string name(data, static_cast<std::size_t>(ASN1_STRING_length(entry->d.dNSName)));
     std::ranges::transform(name, name.begin(), lower);
+    result.push_back(std::move(name));
+  }
+  return result;
+}
+
+void NameTable::add(const X509& certificate, SSL_CTX* owner) {
+  for (std::string& name : dns_names(certificate)) {
     if (name.starts_with("*.")) {
       wildcard_.try_emplace(name.substr(2), owner);
     } else {

@@ -7,10 +7,14 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "openssl_handles.h"
 
 namespace penstock::tls {
+
+/// The DNS names of a certificate's subjectAltName, in lower case.
+[[nodiscard]] std::vector<std::string> dns_names(const X509& certificate);
 
 class NameTable {
  public:

@@ -295,6 +295,24 @@ TEST_CASE("a key below OpenSSL's security level is found while loading", "[tls]"
                                         " (CN=weak): ee key too small");
 }
 
+TEST_CASE("an identity is asked for by the DNS names of its first certificate", "[tls]") {
+  const auto names_of = [](const std::string& alternative_names) {
+    const TempFolder folder;
+    const auto root =
+        make_certificate({.name = "root", .alternative_names = "DNS:root.test", .is_ca = true});
+    const auto leaf =
+        make_certificate({.name = "leaf", .alternative_names = alternative_names, .issuer = &root});
+    return Identity::load(folder.file("a.pem", leaf.pem() + root.pem()),
+                          folder.file("a.key", leaf.key_pem()), now)
+        .value()
+        .dns_names();
+  };
+  CHECK(names_of("DNS:B.test,IP:10.0.0.1,DNS:*.A.test,email:x@c.test") ==
+        std::vector<std::string>{"b.test", "*.a.test"});
+  CHECK(names_of("IP:10.0.0.1").empty());
+  CHECK(names_of("").empty());
+}
+
 TEST_CASE("a self-signed identity is for loopback, 30 days and no authority", "[tls]") {
   const auto made = Identity::make_self_signed("penstock demo", now).value();
   const std::string pem = made.chain_pem();

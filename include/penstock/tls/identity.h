@@ -7,6 +7,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "penstock/base/result.h"
 
@@ -41,6 +42,9 @@ class Identity {
                                                          std::chrono::system_clock::time_point now);
   /// Another owner of the same chain and key; nothing is copied.
   [[nodiscard]] Identity clone() const;
+  /// The names that clients can ask for it by: the DNS names of the first certificate's
+  /// subjectAltName, in lower case.
+  [[nodiscard]] std::vector<std::string> dns_names() const;
   /// The chain in PEM, for a client that wants to trust it.
   [[nodiscard]] std::string chain_pem() const;
 
