@@ -99,6 +99,13 @@ Result<std::vector<StatusRange>> parse_statuses(std::string_view text) {
           quote(part)));
     }
     if (*first > *last) return fail(fmt::format("the range {} is backwards", quote(part)));
+    // 101 ends a request that asked for another protocol: the one status below 200 that is final.
+    constexpr int switching = 101;
+    if (*last < 200 && (*first != switching || *last != switching)) {
+      return fail(fmt::format(
+          "{} never matches: statuses below 200 are interim, and a check waits for the final one",
+          quote(part)));
+    }
     ranges.push_back({*first, *last});
     at = comma + 1;
   }

@@ -85,6 +85,16 @@ TEST_CASE("statuses are single ones and ranges, separated by commas") {
   CHECK((*several)[2].last == 403);
 }
 
+TEST_CASE("a range of interim statuses only is refused, whatever stands beside it") {
+  CHECK(parse_statuses("101").has_value());
+  CHECK(parse_statuses("100-399").has_value());
+  const auto* text = GENERATE("100", "100-199", "200,102-103", "199");
+  CAPTURE(text);
+  const auto refused = parse_statuses(text);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message.find("never matches") != std::string::npos);
+}
+
 TEST_CASE("anything else is no set of statuses") {
   const auto* text = GENERATE("", ",", "200,", ",200", "200, 204", "2xx", "99", "600", "0200",
                               "200-", "-200", "300-200", "200-300-400", "200..300");

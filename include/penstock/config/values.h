@@ -24,7 +24,7 @@ namespace penstock::config {
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
 
 /// HTTP statuses and ranges of them, separated by commas: "200-399", "200", "200,204". Each is 100
-/// … 599.
+/// … 599; a range of interim ones only (RFC 9110, 15.2), which no check sees, is an error.
 [[nodiscard]] Result<std::vector<StatusRange>> parse_statuses(std::string_view text);
 
 }  // namespace penstock::config
