@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "penstock/base/log.h"
+#include "start_thread.h"
 #include "words.h"
 
 namespace penstock::app {
@@ -52,8 +53,13 @@ Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& target,
     if (!file.valid())
       return fail_errno(fmt::format("cannot open the access log {}", target), errno);
   }
-  return std::make_unique<AccessLog>(target, std::move(file), standard_output, std::move(names),
-                                     shards);
+  auto opened = std::make_unique<AccessLog>(target, std::move(file), standard_output,
+                                            std::move(names), shards);
+  auto started = start_thread(
+      "access-log", [own = opened.get()](const std::stop_token& stop) { own->run(stop); });
+  if (!started) return std::unexpected(started.error());
+  opened->thread_ = std::move(*started);
+  return opened;
 }
 
 AccessLog::AccessLog(std::string target, UniqueFd file, LineOutput& standard_output,
@@ -65,12 +71,10 @@ AccessLog::AccessLog(std::string target, UniqueFd file, LineOutput& standard_out
   for (std::uint32_t i = 0; i < shards; ++i) {
     rings_.push_back(std::make_unique<stats::RecordRing>(ring_capacity));
   }
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
 AccessLog::~AccessLog() {
-  thread_.request_stop();
-  thread_.join();
+  thread_ = {};  // stops and joins it
   if (lost_ > 0)
     log::warn("access log {}: {} could not be written", target_, counted(lost_, "line"));
 }

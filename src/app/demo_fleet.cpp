@@ -6,10 +6,13 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <future>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "penstock/io/linux_kernel.h"
+#include "start_thread.h"
 
 namespace penstock::app {
 namespace {
@@ -19,6 +22,25 @@ constexpr const char* loopback = "127.0.0.1";
 constexpr std::size_t threads_each = 32;
 constexpr time_t keep_alive_s = 2;
 constexpr Duration failure_time = 10s;
+
+/// Starts as many threads as the servers will, and ends them: cpp-httplib ends the process when it
+/// cannot have its own.
+Result<void> rehearse(std::size_t count) {
+  std::promise<void> done;
+  const auto end = done.get_future().share();
+  std::vector<std::jthread> threads;
+  Result<void> all;
+  while (all && threads.size() < count) {
+    auto started = start_thread("of a demo server", [end] { end.wait(); });
+    if (started) {
+      threads.push_back(std::move(*started));
+    } else {
+      all = std::unexpected(started.error());
+    }
+  }
+  done.set_value();
+  return all;
+}
 
 }  // namespace
 
@@ -61,7 +83,9 @@ class DemoFleet::Server {
     auto parsed = Endpoint::parse(fmt::format("{}:{}", loopback, port));
     if (!parsed) return std::unexpected(parsed.error());
     address_ = *parsed;
-    thread_ = std::jthread([this] { server_.listen_after_bind(); });
+    auto started = start_thread(name_, [this] { server_.listen_after_bind(); });
+    if (!started) return std::unexpected(started.error());
+    thread_ = std::move(*started);
     // stop() is without effect before the server runs, so wait until it has answered once.
     httplib::Client client(loopback, port);
     if (const auto answer = client.Get("/healthz"); !answer) {
@@ -89,6 +113,10 @@ DemoFleet::DemoFleet() = default;
 DemoFleet::~DemoFleet() = default;
 
 Result<std::unique_ptr<DemoFleet>> DemoFleet::start(int count) {
+  const auto servers = static_cast<std::size_t>(count);
+  if (auto rehearsed = rehearse(servers * (threads_each + 1)); !rehearsed) {
+    return std::unexpected(rehearsed.error());
+  }
   auto fleet = std::make_unique<DemoFleet>();
   for (int i = 1; i <= count; ++i) {
     auto server = std::make_unique<Server>(fmt::format("turbine-{}", i));

@@ -11,7 +11,9 @@
 #include <mutex>
 #include <utility>
 
+#include "penstock/base/log.h"
 #include "penstock/io/linux_kernel.h"
+#include "start_thread.h"
 #include "words.h"
 
 namespace penstock::app {
@@ -35,12 +37,17 @@ DemoStatus::DemoStatus(Counters counters, std::vector<std::string> backends)
     : counters_(counters),
       backends_(std::move(backends)),
       output_(STDOUT_FILENO),
-      on_terminal_(::isatty(STDOUT_FILENO) == 1),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      on_terminal_(::isatty(STDOUT_FILENO) == 1) {
+  auto started = start_thread("status", [this](const std::stop_token& stop) { run(stop); });
+  if (started) {
+    thread_ = std::move(*started);
+  } else {
+    log::warn("no status will be shown: {}", started.error().message);
+  }
+}
 
 DemoStatus::~DemoStatus() {
-  thread_.request_stop();
-  thread_.join();
+  thread_ = {};  // stops and joins it
   if (on_terminal_) static_cast<void>(output_.write(clear_line, patience));
 }
 

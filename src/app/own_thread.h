@@ -16,6 +16,7 @@
 
 #include "penstock/base/assert.h"
 #include "penstock/base/result.h"
+#include "start_thread.h"
 
 namespace penstock::app {
 
@@ -28,17 +29,24 @@ class OwnThread {
     std::function<Result<void>(T&)> run;               ///< called on the thread, after go()
     std::function<void()> on_end;                      ///< called on the thread, after run
   };
-  explicit OwnThread(Parts parts) : parts_(std::move(parts)), thread_([this] { body(); }) {}
+  explicit OwnThread(Parts parts) : parts_(std::move(parts)) {
+    if (auto started = start_thread(parts_.name, [this] { body(); })) {
+      thread_ = std::move(*started);
+    } else {
+      made_.set_value(std::unexpected(started.error()));
+    }
+  }
   OwnThread(const OwnThread&) = delete;
   OwnThread& operator=(const OwnThread&) = delete;
   /// Waits for the end of the run, which somebody has asked for, or never started.
   ~OwnThread() {
     go();
     destroy_.release();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
 
-  /// Waits until the object is made. Once. Error: what `make` said; there is no object then.
+  /// Waits until the object is made. Once. Error: what `make` said, or there is no room for another
+  /// thread; there is no object then.
   [[nodiscard]] Result<void> made() { return made_.get_future().get(); }
   /// Only after made() has succeeded.
   [[nodiscard]] T& object() noexcept {
@@ -80,7 +88,7 @@ class OwnThread {
   bool gone_ = false;     // the owner's
   Result<void> outcome_;  // written before ended_ is set
   std::atomic<bool> ended_{false};
-  std::jthread thread_;  // last: it starts when everything else exists
+  std::jthread thread_;  // none when it could not be started
 };
 
 }  // namespace penstock::app

@@ -4,12 +4,15 @@ and the remedy.
 import errno
 import os
 import pathlib
+import subprocess
 import sys
 
+import harness
 from suite import Skip, expect, test
 from test_cli import call, listener_config
 
 WITHOUT_IO_URING = str(pathlib.Path(__file__).with_name("without_io_uring.py"))
+FEW_THREADS = str(pathlib.Path(__file__).with_name("few_threads.py"))
 SYSCTL = "/proc/sys/kernel/io_uring_disabled"
 
 
@@ -65,3 +68,46 @@ def locked_memory(t):
     expect_refusal(t, [*plain_user, "prlimit", "--memlock=0:0"], words)
     # Enough for the small rings of the probe, not for a shard's.
     expect_refusal(t, [*plain_user, "prlimit", "--memlock=65536:65536"], words, code=1)
+
+
+@test("too few threads are a sentence with the ways to raise the limit, whichever cannot start")
+def too_few_threads(t):
+    if os.geteuid() != 0:
+        raise Skip("needs root, to become another user")
+    if t.small:
+        raise Skip("a sanitizer starts threads of its own")
+    config = t.dir / "threads.toml"
+    for access, allowed, thread in (
+        ("stdout", 1, "access-log"),
+        ("off", 1, "shard-0"),
+        ("off", 2, "shard-1"),
+        ("off", 3, "health"),
+    ):
+        pool = {"backends": ["127.0.0.1:9"], "health": {"type": "tcp"}}
+        tables = {
+            "listeners": {"web": {"bind": ["127.0.0.1:0"], "pool": "app"}},
+            "pools": {"app": pool},
+            "process": {"shards": 2, "pin": False},
+            "log": {"access": access},
+        }
+        config.write_text(harness.render(tables))
+        with config.open() as source:
+            arguments = ["run", "--config", "/dev/stdin"]
+            expect_no_thread(t, allowed, arguments, source, thread)
+    expect_no_thread(t, 40, ["demo", "--ports", "0,0"], subprocess.DEVNULL, "of a demo server")
+
+
+def expect_no_thread(t, allowed, arguments, stdin, thread):
+    result = subprocess.run(
+        [sys.executable, FEW_THREADS, str(allowed), str(t.binary), *arguments],
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    expect(result.returncode == 1, f"{thread}: {result}")
+    errors = [line for line in result.stderr.splitlines() if " error " in line]
+    expect(len(errors) == 1, f"{thread}: one sentence: {result.stderr}")
+    for words in (f"cannot start the thread {thread}:", "ulimit -u", "TasksMax", "pids.max"):
+        expect(words in errors[0], f"{words} in: {errors[0]}")

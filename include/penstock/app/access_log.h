@@ -21,12 +21,12 @@ namespace penstock::app {
 class AccessLog {
  public:
   /// `target`: "stdout" or a path. `standard_output` must outlive the log.
-  /// Error: the file cannot be opened.
+  /// Error: the file cannot be opened, or there is no room for another thread.
   [[nodiscard]] static Result<std::unique_ptr<AccessLog>> open(const std::string& target,
                                                                LineOutput& standard_output,
                                                                stats::Names names,
                                                                std::uint32_t shards);
-  /// Use open().
+  /// Use open(): it starts the thread, too.
   AccessLog(std::string target, UniqueFd file, LineOutput& standard_output, stats::Names names,
             std::uint32_t shards);
   AccessLog(const AccessLog&) = delete;
