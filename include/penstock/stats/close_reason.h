@@ -21,7 +21,7 @@ namespace penstock::stats {
   X(handshake_failed, "PR", "the client did not speak TLS that the listener accepts") \
   X(tls_error, "PD", "the client sent a TLS record that does not decrypt")            \
   X(no_backend, "SC", "no living backend in the pool")                                \
-  X(connect_refused, "SC", "every backend tried refused the connection")              \
+  X(connect_refused, "SC", "the last backend tried refused or reset the connection")  \
   X(connect_unreachable, "SC", "the last backend tried was unreachable")              \
   X(connect_timeout, "sC", "the last backend tried did not answer in time")           \
   X(connect_failed, "RC",                                                             \
