@@ -88,6 +88,22 @@ def traffic_keeps_alive(t):
     expect(downward.reasons(1) == ["finished"], f"{downward.records}")
 
 
+def endless(stream):
+    """Handler: sends until the connection breaks."""
+    while True:
+        stream.sendall(bytes(1 << 16))
+
+
+@test("a client that acknowledges but reads nothing for user_timeout is cut")
+def closed_window(t):
+    backend = fleet.Backend(t, endless, expected=(OSError,))
+    penstock = t.front([backend], listener={"user_timeout": "1s"})
+    with clients.Stream(clients.connect(penstock.address(), receive_buffer=4096)):
+        start = time.monotonic()
+        expect(penstock.reasons(1, 15) == ["client_timeout"], f"{penstock.records}")
+        expect(time.monotonic() - start > 0.9, "not before user_timeout")
+
+
 @test("idle_timeout 0s turns it off")
 def idle_off(t):
     backend = fleet.Backend(t, fleet.echo)

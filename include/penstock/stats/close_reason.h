@@ -11,26 +11,26 @@
 namespace penstock::stats {
 
 // name, HAProxy's letters, phrase
-#define PENSTOCK_CLOSE_REASONS(X)                                                     \
-  X(finished, "--", "both sides ended their stream")                                  \
-  X(client_reset, "CD", "the client reset the connection")                            \
-  X(backend_reset, "SD", "the backend reset the connection")                          \
-  X(client_truncated, "CD", "the client ended a TLS stream without close_notify")     \
-  X(client_gone, "CR", "the client went away before it was connected to a backend")   \
-  X(handshake_timeout, "cR", "the TLS handshake did not finish in time")              \
-  X(handshake_failed, "PR", "the client did not speak TLS that the listener accepts") \
-  X(tls_error, "PD", "the client sent a TLS record that does not decrypt")            \
-  X(no_backend, "SC", "no living backend in the pool")                                \
-  X(connect_refused, "SC", "the last backend tried refused or reset the connection")  \
-  X(connect_unreachable, "SC", "the last backend tried was unreachable")              \
-  X(connect_timeout, "sC", "the last backend tried did not answer in time")           \
-  X(connect_failed, "RC",                                                             \
-    "no connection could be opened from here (ports, descriptors or memory used up)") \
-  X(client_timeout, "cD", "the client stopped acknowledging data")                    \
-  X(backend_timeout, "sD", "the backend stopped acknowledging data")                  \
-  X(idle_timeout, "cD", "no byte either way for idle_timeout")                        \
-  X(overload, "RQ", "no room for the connection")                                     \
-  X(shutdown, "KD", "cut at the end of shutdown_timeout or by a second signal")       \
+#define PENSTOCK_CLOSE_REASONS(X)                                                       \
+  X(finished, "--", "both sides ended their stream")                                    \
+  X(client_reset, "CD", "the client reset the connection")                              \
+  X(backend_reset, "SD", "the backend reset the connection")                            \
+  X(client_truncated, "CD", "the client ended a TLS stream without close_notify")       \
+  X(client_gone, "CR", "the client went away before it was connected to a backend")     \
+  X(handshake_timeout, "cR", "the TLS handshake did not finish in time")                \
+  X(handshake_failed, "PR", "the client did not speak TLS that the listener accepts")   \
+  X(tls_error, "PD", "the client sent a TLS record that does not decrypt")              \
+  X(no_backend, "SC", "no living backend in the pool")                                  \
+  X(connect_refused, "SC", "the last backend tried refused or reset the connection")    \
+  X(connect_unreachable, "SC", "the last backend tried was unreachable")                \
+  X(connect_timeout, "sC", "the last backend tried did not answer in time")             \
+  X(connect_failed, "RC",                                                               \
+    "no connection could be opened from here (ports, descriptors or memory used up)")   \
+  X(client_timeout, "cD", "the client acknowledged or read nothing for user_timeout")   \
+  X(backend_timeout, "sD", "the backend acknowledged or read nothing for user_timeout") \
+  X(idle_timeout, "cD", "no byte either way for idle_timeout")                          \
+  X(overload, "RQ", "no room for the connection")                                       \
+  X(shutdown, "KD", "cut at the end of shutdown_timeout or by a second signal")         \
   X(internal_error, "ID", "memory or the kernel failed")
 
 enum class CloseReason : std::uint8_t {
