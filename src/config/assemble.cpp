@@ -33,10 +33,6 @@ const PoolDraft* link_pool(ListenerDraft& listener, const std::vector<PoolDraft>
   return nullptr;
 }
 
-bool is_any_address(const Endpoint& endpoint) {
-  return std::ranges::all_of(endpoint.address_bytes(), [](auto byte) { return byte == 0; });
-}
-
 bool is_loopback(const Endpoint& endpoint) {
   const auto bytes = endpoint.address_bytes();
   if (endpoint.family() == AF_INET) return bytes[0] == 127;
@@ -48,7 +44,7 @@ bool is_loopback(const Endpoint& endpoint) {
 bool leads_to(const Endpoint& target, const Endpoint& bind) {
   if (target == bind) return true;
   return target.is_ip() && target.family() == bind.family() && target.port() == bind.port() &&
-         is_any_address(bind) && is_loopback(target);
+         bind.is_any_address() && is_loopback(target);
 }
 
 /// A backend that is the listener itself would make every connection open another until no

@@ -1,8 +1,6 @@
 // [pools.NAME]: the backends of a pool and how one of them is chosen and reached.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "drafts.h"
 #include "penstock/balance/maglev.h"
 #include "text.h"
@@ -24,10 +22,7 @@ std::optional<Located<Endpoint>> read_address(const Value& value) {
     value.error(fmt::format("is {}: port 0 cannot be connected to", quote(*text)));
     return std::nullopt;
   }
-  const auto bytes = endpoint->address_bytes();
-  const bool unspecified =
-      endpoint->is_ip() && std::ranges::all_of(bytes, [](auto byte) { return byte == 0; });
-  if (unspecified) {
+  if (endpoint->is_any_address()) {
     value.error(fmt::format(
         "is {}: that means every address of this machine and cannot be connected to; write "
         "127.0.0.1 or [::1] for this machine",

@@ -82,6 +82,10 @@ std::span<const std::uint8_t> Endpoint::address_bytes() const noexcept {
   return {};
 }
 
+bool Endpoint::is_any_address() const noexcept {
+  return is_ip() && std::ranges::all_of(address_bytes(), [](auto byte) { return byte == 0; });
+}
+
 std::string_view Endpoint::path() const noexcept {
   if (!is_unix()) return {};
   return {storage_.un.sun_path, ::strnlen(storage_.un.sun_path, sizeof storage_.un.sun_path)};

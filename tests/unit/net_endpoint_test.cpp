@@ -118,6 +118,15 @@ TEST_CASE("the parts of an address", "[net]") {
   CHECK(Endpoint().to_string() == "unspecified");
 }
 
+TEST_CASE("only an IP address of zeros is every address", "[net]") {
+  CHECK(parsed("0.0.0.0:80").is_any_address());
+  CHECK(parsed("[::]:80").is_any_address());
+  CHECK_FALSE(parsed("127.0.0.1:80").is_any_address());
+  CHECK_FALSE(parsed("[::1]:80").is_any_address());
+  CHECK_FALSE(parsed("unix:/a").is_any_address());
+  CHECK_FALSE(Endpoint().is_any_address());
+}
+
 TEST_CASE("addresses are equal when all of their parts are", "[net]") {
   CHECK(parsed("10.0.0.1:80") == parsed("10.0.0.1:80"));
   CHECK_FALSE(parsed("10.0.0.1:80") == parsed("10.0.0.1:81"));

@@ -40,6 +40,8 @@ class Endpoint {
   [[nodiscard]] Endpoint with_port(std::uint16_t port) const noexcept;
   /// The 4 or 16 address bytes in network order; empty for unix.
   [[nodiscard]] std::span<const std::uint8_t> address_bytes() const noexcept;
+  /// 0.0.0.0 or [::], which is every address of the machine to bind() and none to connect().
+  [[nodiscard]] bool is_any_address() const noexcept;
   /// The unix path without "unix:"; empty for IP.
   [[nodiscard]] std::string_view path() const noexcept;
   /// Canonical text, what parse() reads back: "10.0.0.1:80", "[::1]:80", "unix:/run/app.sock".
