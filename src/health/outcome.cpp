@@ -8,18 +8,11 @@
 #include <chrono>
 
 #include "penstock/base/result.h"
+#include "penstock/config/values.h"
 #include "penstock/io/fate.h"
 
 namespace penstock::health {
 namespace {
-
-// As the configuration writes it: the largest unit that divides it, "1s", "1500ms".
-std::string limit_text(Duration limit) {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  if (ms > 0 && ms % 60'000 == 0) return fmt::format("{}m", ms / 60'000);
-  if (ms > 0 && ms % 1000 == 0) return fmt::format("{}s", ms / 1000);
-  return fmt::format("{}ms", ms);
-}
 
 // A measured time: whole milliseconds, and never a 0 that looks like a clock which does not run.
 std::string elapsed_text(Duration elapsed) {
@@ -100,11 +93,11 @@ std::string evidence(const Outcome& outcome) {
     case Cause::refused:
       return "connect refused" + detail(outcome.errno_value);
     case Cause::connect_timed_out:
-      return fmt::format("connect timed out after {}", limit_text(outcome.elapsed));
+      return fmt::format("connect timed out after {}", config::duration_text(outcome.elapsed));
     case Cause::unreachable:
       return "unreachable" + detail(outcome.errno_value);
     case Cause::no_answer:
-      return fmt::format("no answer within {}", limit_text(outcome.elapsed));
+      return fmt::format("no answer within {}", config::duration_text(outcome.elapsed));
     case Cause::reset:
       return "connection reset";
     case Cause::closed_early:
