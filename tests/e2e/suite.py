@@ -100,6 +100,10 @@ class Context:
     def count(self, number):
         return max(1, number // 10) if self.small else number
 
+    def say(self, text):
+        """A figure that the test measured, printed above its line."""
+        print(f"    {text}", flush=True)
+
     def penstock(self, listeners, pools, process=None, **options):
         """Starts a penstock with this configuration and waits until it is ready."""
         instance = self.unready_penstock(listeners, pools, process, **options)
