@@ -21,6 +21,9 @@ constexpr std::uint32_t small_posted =
     1024;  // measured: with 1000 busy connections 1024 × 4 KiB never ran out
 constexpr std::uint32_t large_posted = 16;  // measured: they stay in the L2 cache
 constexpr Duration trim_interval = 1s;
+/// A thread that is this late was held up (stopped, starved): bytes may have come in time.
+constexpr Duration held_up = 100ms;
+constexpr int catch_up_rounds = 256;  ///< the kernel hands over about 20 completions in each
 
 io::BufferPool::Options pool_options(std::uint32_t sessions) noexcept {
   return {.small_count = sessions * small_per_session,
@@ -83,12 +86,15 @@ class Shard::Loop {
   Loop& operator=(const Loop&) = delete;
 
   Result<bool> turn() {
-    if (auto waited = ring_->wait(timers_.next_deadline()); !waited)
-      return std::unexpected(waited.error());
+    const Instant deadline = timers_.next_deadline();
+    if (auto waited = ring_->wait(deadline); !waited) return std::unexpected(waited.error());
     context_.now = ring_->kernel().now();
     context_.counters.turns.add();
     read_inbox();
-    ring_->drain([this](const io::Completion& completion) { dispatch(completion); });
+    drain();
+    if (deadline != never && context_.now - deadline > held_up) {
+      if (auto caught_up = catch_up(); !caught_up) return std::unexpected(caught_up.error());
+    }
     timers_.advance(context_.now, [this](Timer& timer) { on_timer(timer); });
     release_ended();
     return !finished();
@@ -103,6 +109,20 @@ class Shard::Loop {
   std::atomic<bool> released{false};  // the other way: written here
 
  private:
+  std::size_t drain() {
+    return ring_->drain([this](const io::Completion& completion) { dispatch(completion); });
+  }
+
+  /// Takes all that has happened before a timer may say that nothing did. A wait that was
+  /// interrupted returns without completions although there are some.
+  Result<void> catch_up() {
+    for (int round = 0; round < catch_up_rounds; ++round) {
+      if (auto waited = ring_->wait(context_.now); !waited) return waited;
+      if (drain() == 0) break;
+    }
+    return {};
+  }
+
   void read_inbox() {
     const auto newest = next_liveness.take();
     if (newest && !planted(Planted::liveness_lost)) context_.liveness = *newest;

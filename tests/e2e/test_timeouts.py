@@ -2,6 +2,7 @@
 import re
 import select
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -10,7 +11,8 @@ import time
 
 import clients
 import fleet
-from suite import Skip, expect, test
+from adversary import Adversary
+from suite import Skip, expect, test, until
 
 
 def one_echo(stream):
@@ -180,3 +182,29 @@ def nodelay(t):
                 f"{name}: median {statistics.median(times):.1f} ms per message",
             )
         done.set()
+
+
+@test("a process that was stopped for longer than idle_timeout serves the bytes that waited")
+def stopped_process(t):
+    adversary = Adversary(t)
+    backend = adversary.server(lambda peer: peer.echo(), expected=(OSError,))
+    penstock = t.front([backend], listener={"idle_timeout": "1s"})
+    go = adversary.gate()
+
+    def script(peer):
+        yield from peer.connect(penstock.address())
+        yield from peer.send(b"ping")
+        yield from peer.receive(4)
+        yield from peer.hold_until(go)
+        yield from peer.send(b"ping")
+        answer = yield from peer.receive(4)
+        peer.reset()
+        return answer
+
+    peers = adversary.clients([script] * 10)
+    until(lambda: all(peer.received == 4 for peer in peers), 5, "all are served")
+    penstock.process.send_signal(signal.SIGSTOP)
+    go.open()
+    time.sleep(1.5)  # the stimulus itself: longer than idle_timeout
+    penstock.process.send_signal(signal.SIGCONT)
+    expect(set(adversary.outcomes(peers)) == {b"ping"}, "their bytes count as activity")
