@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
@@ -23,7 +24,7 @@ namespace {
 constexpr std::size_t ring_capacity = 8192;
 constexpr auto wake_interval = 50ms;
 constexpr Duration patience = 1s;
-constexpr std::size_t batch_bytes = std::size_t{64} << 10;
+constexpr std::size_t batch_bytes = PIPE_BUF;  ///< written or lost as a whole
 
 std::string line_of(const stats::SessionRecord& record, const stats::Names& names,
                     const std::string& time) {
@@ -100,12 +101,14 @@ void AccessLog::drain() {
   bool writable = true;
   for (const auto& ring : rings_) {
     while (const auto record = ring->pop()) {
-      ++count;
       // Once something failed, the rest of this round is not tried: each try may take `patience`,
       // and the process may be waiting to end.
-      if (writable) lines += line_of(*record, names_, time);
-      if (lines.size() < batch_bytes) continue;
-      writable = write(std::exchange(lines, {}), std::exchange(count, 0));
+      const std::string line = writable ? line_of(*record, names_, time) : std::string();
+      if (lines.size() + line.size() > batch_bytes) {
+        writable = write(std::exchange(lines, {}), std::exchange(count, 0));
+      }
+      lines += line;
+      ++count;
     }
   }
   if (writable) {
