@@ -15,6 +15,7 @@
 #include "penstock/config/config.h"
 #include "signals.h"
 #include "supervisor.h"
+#include "test_options.h"
 
 namespace penstock::app {
 namespace {
@@ -67,7 +68,11 @@ int check(const std::string& path) {
   return exit_done;
 }
 
-int run(const std::string& path) {
+int run(const std::string& path, const TestOptions& test_options) {
+  if (const auto applied = test_options.apply(); !applied) {
+    log::error("{}", applied.error().message);
+    return exit_failed;
+  }
   auto config = load(path);
   if (!config) return config.error();
   auto signals = Signals::take();
@@ -80,6 +85,7 @@ int run(const std::string& path) {
     log::error("{}", started.error().message);
     return started.error().exit_code;
   }
+  test_options.on_ready();
   return supervisor.run();
 }
 
@@ -99,13 +105,15 @@ int misused(const char* what) {
 int run_command_line(int argc, char** argv) {
   CLI::App app(about, "penstock");
   app.footer(examples);
-  app.set_version_flag("--version", "penstock " PENSTOCK_VERSION);
+  app.set_version_flag("--version", version_text());
 
   std::string path;
   CLI::App* run_command = app.add_subcommand("run", "serve in the foreground");
   run_command->add_option("--config", path, "the configuration file (TOML), required")
       ->option_text("FILE");
   run_command->footer(run_examples);
+  TestOptions test_options;
+  test_options.add_to(*run_command);
   CLI::App* check_command = app.add_subcommand("check", "check a configuration, do nothing else");
   check_command->add_option("--config", path, "the configuration file (TOML), required")
       ->option_text("FILE");
@@ -131,7 +139,7 @@ int run_command_line(int argc, char** argv) {
     return misused("a command is missing: run, check or demo");
   }
   if (path.empty()) return misused("--config FILE is missing");
-  return run_command->parsed() ? run(path) : check(path);
+  return run_command->parsed() ? run(path, test_options) : check(path);
 }
 
 }  // namespace penstock::app

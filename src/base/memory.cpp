@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "penstock/base/test_switches.h"
+
 namespace penstock {
 namespace {
 
@@ -33,20 +35,24 @@ ReservedMemory& ReservedMemory::operator=(ReservedMemory&& from) noexcept {
 }
 
 ReservedMemory::~ReservedMemory() {
-  if (data_ != nullptr) ::munmap(data_, size_);
+  if (data_ == nullptr) return;
+  test_switches::open({data_, size_});
+  ::munmap(data_, size_);
 }
 
 Result<ReservedMemory> ReservedMemory::reserve(std::size_t bytes) {
   ReservedMemory memory;
   memory.size_ = std::max(round_up(bytes), page_size());
-  void* at = ::mmap(nullptr, memory.size_, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const bool refused = test_switches::allocation_fails();
+  void* at = refused ? MAP_FAILED
+                     : ::mmap(nullptr, memory.size_, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) {
     return fail_errno(
         fmt::format("cannot reserve {} MiB of address space (lower process.max_connections, or "
                     "raise ulimit -v and vm.overcommit_memory)",
                     memory.size_ >> 20),
-        errno);
+        refused ? ENOMEM : errno);
   }
   memory.data_ = static_cast<std::byte*>(at);
   return memory;

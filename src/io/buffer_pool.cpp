@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "penstock/base/planted.h"
+#include "penstock/base/test_switches.h"
 
 namespace penstock::io {
 namespace {
@@ -34,7 +35,7 @@ Buffer& Buffer::operator=(Buffer&& from) noexcept {
 
 std::span<std::byte> Buffer::bytes() const noexcept {
   PENSTOCK_ASSERT(pool_ != nullptr);
-  return {pool_->at(class_, id_), BufferPool::capacity(class_)};
+  return pool_->whole(class_, id_);
 }
 
 void Buffer::reset() noexcept {
@@ -99,6 +100,7 @@ Buffer BufferPool::received(BufferClass size_class, const Completion& completion
   const auto kernel_id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
   PENSTOCK_ASSERT(kernel_id < mine.posted.size());
   Buffer buffer(*this, size_class, mine.posted[kernel_id]);
+  test_switches::open(buffer.bytes());
   ++mine.in_use;
   if (planted(Planted::buffer_returned_early)) {
     post(size_class, kernel_id, mine.posted[kernel_id]);
@@ -117,6 +119,7 @@ Buffer BufferPool::take(BufferClass size_class) noexcept {
   Group& mine = group(size_class);
   std::uint32_t id = 0;
   if (!pop_free(mine, id)) return {};
+  test_switches::hand_out(whole(size_class, id));
   ++mine.in_use;
   return Buffer(*this, size_class, id);
 }
@@ -154,6 +157,8 @@ bool BufferPool::pop_free(Group& from, std::uint32_t& id) noexcept {
 void BufferPool::post(BufferClass size_class, std::uint16_t kernel_id, std::uint32_t id) noexcept {
   Group& mine = group(size_class);
   mine.posted[kernel_id] = id;
+  test_switches::hand_out(whole(size_class, id));
+  test_switches::close(whole(size_class, id));  // the kernel's until a receive has used it
   const int mask = io_uring_buf_ring_mask(static_cast<std::uint32_t>(mine.posted.size()));
   io_uring_buf_ring_add(mine.ring, at(size_class, id),
                         static_cast<unsigned>(receive_size(size_class)), kernel_id, mask, 0);
@@ -164,6 +169,7 @@ void BufferPool::give_back(BufferClass size_class, std::uint32_t id) noexcept {
   Group& mine = group(size_class);
   PENSTOCK_ASSERT(mine.in_use > 0);
   --mine.in_use;
+  test_switches::give_back(whole(size_class, id));
   if (mine.missing.empty()) {
     mine.stacked(mine.free++) = id;
     return;

@@ -10,6 +10,7 @@
 #include "context_parts.h"
 #include "openssl_handles.h"
 #include "penstock/base/assert.h"
+#include "penstock/base/test_switches.h"
 #include "port.h"
 
 namespace penstock::tls {
@@ -78,6 +79,7 @@ Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::create_server(Context& context) {
   ERR_clear_error();
+  if (test_switches::allocation_fails()) return fail("cannot begin a TLS connection: no memory");
   auto parts = std::make_unique<Parts>();
   parts->ssl.reset(SSL_new(context.parts_->servers.front().get()));
   BioPtr bio = parts->port.make_bio();

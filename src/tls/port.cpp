@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <span>
 
 #include "penstock/base/assert.h"
+#include "penstock/base/test_switches.h"
 
 namespace penstock::tls {
 
@@ -104,6 +106,7 @@ int Port::write(const char* from, int size) noexcept {
   window_->output = window_->output.subspan(fits);
   if (fits == bytes.size()) return size;
   try {
+    if (test_switches::allocation_fails()) throw std::bad_alloc();
     held_.insert(held_.end(), bytes.begin() + static_cast<std::ptrdiff_t>(fits), bytes.end());
   } catch (...) {
     // Out of memory: OpenSSL keeps the rest and tries again in the next call.

@@ -123,6 +123,18 @@ def usage(t):
     expect("demo" in help_.stdout and "check" in help_.stdout, f"help names the commands: {help_}")
 
 
+@test("the test switches are in builds with checks only, and --version tells which this is")
+def test_switches(t):
+    checks = "--poison" in call(t, "--version").stdout
+    known = 1 if checks else 64  # the configuration is not there
+    for arguments in (["--poison"], ["--fail-alloc", "0.5"], ["--fail-alloc", "1", "--poison"]):
+        result = call(t, "run", "--config", t.dir / "missing.toml", *arguments)
+        expect(result.returncode == known, f"{arguments}: {result}")
+    for arguments in (["--fail-alloc", "101"], ["--fail-alloc", "x"], ["--fail-from", "never"]):
+        result = call(t, "run", "--config", t.dir / "missing.toml", *arguments)
+        expect(result.returncode == 64, f"{arguments}: {result}")
+
+
 @test("a port in use and an address that is not ours are refused with a sentence, exit 1")
 def port_in_use(t):
     with fleet.listen(f"{fleet.next_host()}:0") as taken:

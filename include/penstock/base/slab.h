@@ -4,12 +4,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <new>
+#include <span>
 #include <utility>
 
 #include "penstock/base/assert.h"
 #include "penstock/base/memory.h"
+#include "penstock/base/test_switches.h"
 
 namespace penstock {
 
@@ -39,6 +40,7 @@ class Slab {
   [[nodiscard]] T* acquire(Arguments&&... arguments) {
     Slot* slot = free_;
     if (slot != nullptr) {
+      test_switches::open(bytes_of(slot));
       free_ = slot->next;
     } else if (touched_ < capacity_) {
       slot = reinterpret_cast<Slot*>(memory_.data()) + touched_++;
@@ -46,13 +48,18 @@ class Slab {
       return nullptr;
     }
     ++used_;
+    test_switches::hand_out(bytes_of(slot));
     return ::new (static_cast<void*>(slot)) T(std::forward<Arguments>(arguments)...);
   }
   void release(T& item) noexcept {
     PENSTOCK_ASSERT(used_ > 0);
     item.~T();
-    Slot* slot = ::new (static_cast<void*>(&item)) Slot;
+    Slot* slot = reinterpret_cast<Slot*>(&item);
+    test_switches::give_back(bytes_of(slot));
+    test_switches::open(bytes_of(slot));
+    ::new (static_cast<void*>(slot)) Slot;
     slot->next = free_;
+    test_switches::close(bytes_of(slot));
     free_ = slot;
     --used_;
   }
@@ -67,6 +74,9 @@ class Slab {
     Slot* next;
     T item;
   };
+  [[nodiscard]] static std::span<std::byte> bytes_of(Slot* slot) noexcept {
+    return {reinterpret_cast<std::byte*>(slot), sizeof(Slot)};
+  }
   ReservedMemory memory_;
   Slot* free_ = nullptr;
   std::uint32_t capacity_ = 0;

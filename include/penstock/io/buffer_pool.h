@@ -110,6 +110,9 @@ class BufferPool {
     return groups_[static_cast<std::size_t>(size_class)];
   }
   [[nodiscard]] std::byte* at(BufferClass size_class, std::uint32_t id) noexcept;
+  [[nodiscard]] std::span<std::byte> whole(BufferClass size_class, std::uint32_t id) noexcept {
+    return {at(size_class, id), capacity(size_class)};
+  }
   [[nodiscard]] bool pop_free(Group& from, std::uint32_t& id) noexcept;
   void post(BufferClass size_class, std::uint16_t kernel_id, std::uint32_t id) noexcept;
   void give_back(BufferClass size_class, std::uint32_t id) noexcept;
