@@ -9,6 +9,7 @@ import argparse
 import importlib
 import pathlib
 import re
+import subprocess
 import sys
 import time
 
@@ -31,6 +32,14 @@ def parse_arguments():
         "--scale", choices=("full", "small"), default="full", help="small: for sanitizer builds"
     )
     parser.add_argument(
+        "--switches",
+        type=suite.switches,
+        default=(),
+        metavar="LIST",
+        help="for a penstock with checks: poison; poison,fail-alloc; poison,fail-alloc=PERCENT",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of fail-alloc: which of them fail")
+    parser.add_argument(
         "-k", dest="pattern", default="", help="only tests whose module or sentence matches"
     )
     parser.add_argument("--list", action="store_true", help="print the tests and end")
@@ -40,7 +49,15 @@ def parse_arguments():
     options = parser.parse_args()
     if not options.list and (options.binary is None or not options.binary.is_file()):
         parser.error(f"--binary must name the penstock to test, not {options.binary}")
+    if options.switches and not has_switches(options.binary):
+        parser.error(f"{options.binary} is built without checks, so it has no --switches")
     return options
+
+
+def has_switches(binary):
+    command = [binary, "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    return "--poison" in said.stdout
 
 
 def load_cases(pattern):
