@@ -84,13 +84,16 @@ void set_modes(SSL_CTX* context) {
   SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
 }
 
-int choose_by_name(SSL* ssl, int* /*alert*/, void* argument) {
+int choose_by_name(SSL* ssl, int* alert, void* argument) {
   const auto& names = *static_cast<const NameTable*>(argument);
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   SSL_CTX* chosen = name != nullptr ? names.find(name) : nullptr;
   if (chosen == nullptr) return SSL_TLSEXT_ERR_NOACK;
-  if (chosen != SSL_get_SSL_CTX(ssl)) SSL_set_SSL_CTX(ssl, chosen);
-  return SSL_TLSEXT_ERR_OK;
+  if (chosen == SSL_get_SSL_CTX(ssl) || SSL_set_SSL_CTX(ssl, chosen) == chosen) {
+    return SSL_TLSEXT_ERR_OK;
+  }
+  *alert = SSL_AD_INTERNAL_ERROR;  // out of memory: going on would show another site's certificate
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 int choose_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chosen_size,
