@@ -204,7 +204,7 @@ Result<std::unique_ptr<Context>> Context::create_server(const ServerOptions& opt
     set = set && server != nullptr && add_to_scope(digest.get(), chain.front().get());
     if (!set) break;
     set_callbacks(server.get(), parts.names, parts.alpn);
-    parts.names.add(*chain.front(), server.get());
+    set = parts.names.add(*chain.front(), server.get());
     parts.servers.push_back(std::move(server));
   }
   SessionScope scope{};

@@ -183,7 +183,7 @@ Identity Identity::clone() const {
 }
 
 std::vector<std::string> Identity::dns_names() const {
-  return tls::dns_names(*parts_->chain.front());
+  return tls::dns_names(*parts_->chain.front()).value_or(std::vector<std::string>{});
 }
 
 std::string Identity::chain_pem() const {

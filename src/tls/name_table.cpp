@@ -10,15 +10,18 @@ namespace penstock::tls {
 namespace {
 
 constexpr std::size_t longest_name = 255;  // RFC 1035, 2.3.4
+constexpr int none_of_them = -1;           // X509_get_ext_d2i(3): there is no such extension
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 }  // namespace
 
-std::vector<std::string> dns_names(const X509& certificate) {
+std::optional<std::vector<std::string>> dns_names(const X509& certificate) {
   std::vector<std::string> result;
+  int found = 0;
   const GeneralNamesPtr names(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr)));
+      X509_get_ext_d2i(&certificate, NID_subject_alt_name, &found, nullptr)));
+  if (names == nullptr && found != none_of_them) return std::nullopt;
   for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* entry = sk_GENERAL_NAME_value(names.get(), i);
     if (entry->type != GEN_DNS) continue;
@@ -30,14 +33,17 @@ std::vector<std::string> dns_names(const X509& certificate) {
   return result;
 }
 
-void NameTable::add(const X509& certificate, SSL_CTX* owner) {
-  for (std::string& name : dns_names(certificate)) {
+bool NameTable::add(const X509& certificate, SSL_CTX* owner) {
+  auto names = dns_names(certificate);
+  if (!names) return false;
+  for (std::string& name : *names) {
     if (name.starts_with("*.")) {
       wildcard_.try_emplace(name.substr(2), owner);
     } else {
       exact_.try_emplace(std::move(name), owner);
     }
   }
+  return true;
 }
 
 SSL_CTX* NameTable::find(std::string_view name) const noexcept {

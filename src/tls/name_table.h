@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -13,13 +14,15 @@
 
 namespace penstock::tls {
 
-/// The DNS names of a certificate's subjectAltName, in lower case.
-[[nodiscard]] std::vector<std::string> dns_names(const X509& certificate);
+/// The DNS names of a certificate's subjectAltName, in lower case; nullopt when they cannot be read,
+/// because they are malformed or memory ran out.
+[[nodiscard]] std::optional<std::vector<std::string>> dns_names(const X509& certificate);
 
 class NameTable {
  public:
-  /// Enters the DNS names of `certificate`; a name that is there already keeps its owner.
-  void add(const X509& certificate, SSL_CTX* owner);
+  /// Enters the DNS names of `certificate`; a name that is there already keeps its owner. False:
+  /// they cannot be read, because they are malformed or memory ran out.
+  [[nodiscard]] bool add(const X509& certificate, SSL_CTX* owner);
   /// The owner of `name`: an exact entry first, then one with a wildcard as its whole first label
   /// (RFC 6125, 6.4.3). Null: none, or not a host name.
   [[nodiscard]] SSL_CTX* find(std::string_view name) const noexcept;

@@ -333,6 +333,15 @@ TEST_CASE("the certificate is chosen by the server's name", "[tls]") {
   REQUIRE(client.protocol() == "h2");
 }
 
+TEST_CASE("a certificate whose names cannot be read is refused", "[tls]") {
+  const TempFolder folder;
+  ServerOptions options;
+  options.certificates.push_back(identity_for(folder, "broken", "DER:30:03:82:05:61"));
+  const auto context = Context::create_server(options);
+  REQUIRE_FALSE(context.has_value());
+  REQUIRE(context.error().message.starts_with("cannot set up TLS: "));
+}
+
 TEST_CASE("the whole chain is served, in order", "[tls]") {
   const TempFolder folder;
   const auto root = make_certificate({.name = "root", .is_ca = true});
