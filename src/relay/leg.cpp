@@ -208,8 +208,10 @@ int Leg::finish(io::Kernel& kernel, io::BufferPool& buffers) noexcept {
   PENSTOCK_ASSERT(flushed() && !fin_sent);
   if (engine && !notify_sent && !planted(Planted::no_close_notify)) {
     tls::Window window = open_window(buffers);
-    notify_sent = engine->close_notify(window) != tls::Status::want_output;
+    const tls::Status status = engine->close_notify(window);
     close_window(window);
+    if (status == tls::Status::failed) return -EPROTO;
+    notify_sent = status != tls::Status::want_output;
     if (!outgoing.empty()) return 0;
   }
   fin_sent = true;

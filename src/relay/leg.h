@@ -66,7 +66,7 @@ class Leg {
   /// Moves bytes of `pipe` to outgoing when that is free; the number of them.
   [[nodiscard]] std::size_t encode(Slice& pipe, io::BufferPool& buffers) noexcept;
   /// Ends the stream towards the peer, one step a call: close_notify on a TLS leg, then FIN. Call
-  /// it whenever flushed(). Negative: -errno of the shutdown.
+  /// it whenever flushed(). Negative: -errno of the shutdown, or -EPROTO: the engine cannot.
   [[nodiscard]] int finish(io::Kernel& kernel, io::BufferPool& buffers) noexcept;
 
   int fd = -1;

@@ -2,6 +2,8 @@
 // session_dial.cpp, the end in session_close.cpp.
 #include "session.h"
 
+#include <cerrno>
+
 #include "penstock/base/planted.h"
 
 namespace penstock::relay {
@@ -195,7 +197,7 @@ void Session::end_direction(Side from) {
   if (sink.broken || sink.fin_sent) return;
   if (const int result = sink.finish(context_.kernel, context_.buffers); result < 0) {
     sink.dead = sink.broken = true;
-    return fail(other(from), reset_by(other(from)));
+    return fail(other(from), result == -EPROTO ? CloseReason::tls_error : reset_by(other(from)));
   }
   sink.arm_send(context_.ring);
   if (planted(Planted::full_close) && sink.fin_sent)
