@@ -196,7 +196,9 @@ def split_hello(t):
             except ssl.SSLWantReadError:
                 for byte in outgoing.read():
                     connection.sendall(bytes([byte]))
-                incoming.write(connection.recv(65536))
+                answer = connection.recv(65536)
+                expect(answer, "the connection lasts until the handshake is done")
+                incoming.write(answer)
         expect(tls.version() == "TLSv1.3", "the handshake is done")
 
 
