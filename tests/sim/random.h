@@ -1,10 +1,13 @@
 // Random: the one source of chance in a simulation, a stream of numbers from a 64-bit seed that is
 // the same with every compiler and library. Source: Steele et al., "Fast Splittable Pseudorandom
-// Number Generators", OOPSLA 2014 (SplitMix64).
+// Number Generators", OOPSLA 2014 (SplitMix64). A fuzzer puts bytes of its own before the stream:
+// each draw then takes as few of them as it can, so that a changed byte changes one decision.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,21 +17,28 @@ namespace penstock::sim {
 
 class Random {
  public:
-  explicit Random(std::uint64_t seed) noexcept : state_(seed) {}
+  /// `first` is borrowed and drawn from until it is used up.
+  explicit Random(std::uint64_t seed, std::span<const std::uint8_t> first = {}) noexcept
+      : state_(seed), bytes_(first) {}
 
   std::uint64_t next() noexcept {
+    if (!bytes_.empty()) return take(sizeof(std::uint64_t));
     std::uint64_t z = (state_ += 0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
     return z ^ (z >> 31);
   }
   /// 0 … n - 1; 0 when n is 0.
-  std::uint64_t below(std::uint64_t n) noexcept { return n == 0 ? 0 : next() % n; }
+  std::uint64_t below(std::uint64_t n) noexcept {
+    if (n == 0) return 0;
+    return (bytes_.empty() ? next() : take(bytes_for(n))) % n;
+  }
   /// Both ends included.
   std::uint64_t between(std::uint64_t low, std::uint64_t high) noexcept {
     return low + below(high - low + 1);
   }
   bool chance(double probability) noexcept {
+    if (!bytes_.empty()) return (static_cast<double>(take(1)) + 0.5) / 256 < probability;
     return static_cast<double>(next() >> 11) * 0x1p-53 < probability;
   }
   Duration duration(Duration low, Duration high) noexcept {
@@ -40,7 +50,20 @@ class Random {
   }
 
  private:
+  static std::size_t bytes_for(std::uint64_t n) noexcept {
+    return (static_cast<std::size_t>(std::bit_width(n - 1)) + 7) / 8;
+  }
+  std::uint64_t take(std::size_t count) noexcept {
+    std::uint64_t number = 0;
+    for (; count > 0 && !bytes_.empty(); --count) {
+      number = number << 8U | bytes_.front();
+      bytes_ = bytes_.subspan(1);
+    }
+    return number;
+  }
+
   std::uint64_t state_;
+  std::span<const std::uint8_t> bytes_;
 };
 
 }  // namespace penstock::sim

@@ -12,8 +12,8 @@
 
 namespace penstock::sim {
 
-SimKernel::SimKernel(std::uint64_t seed, const Wire& wire, const Faults& faults)
-    : random_(seed), network_(timeline_, random_, wire), faults_(faults) {}
+SimKernel::SimKernel(const Random& random, const Wire& wire, const Faults& faults)
+    : random_(random), network_(timeline_, random_, wire), faults_(faults) {}
 
 SimKernel::~SimKernel() { PENSTOCK_ASSERT(queues_.empty()); }
 

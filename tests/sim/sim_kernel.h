@@ -39,7 +39,9 @@ class SimKernel final : public io::Kernel {
  public:
   static constexpr int first_fd = 1 << 20;  ///< a stray close(2) of one says EBADF
 
-  explicit SimKernel(std::uint64_t seed, const Wire& wire = {}, const Faults& faults = {});
+  explicit SimKernel(std::uint64_t seed, const Wire& wire = {}, const Faults& faults = {})
+      : SimKernel(Random(seed), wire, faults) {}
+  explicit SimKernel(const Random& random, const Wire& wire = {}, const Faults& faults = {});
   ~SimKernel() override;
 
   [[nodiscard]] Result<void> open_ring(io_uring& ring, const io::RingOptions& options) override;

@@ -30,8 +30,12 @@ Answer answer_of(Mood mood) noexcept {
 
 }  // namespace
 
-World::World(std::uint64_t seed, bool traced)
-    : seed_(seed), kernel_(seed), random_(kernel_.random()), liveness_(0), traced_(traced) {
+World::World(std::uint64_t seed, bool traced, std::span<const std::uint8_t> first)
+    : seed_(seed),
+      kernel_(Random(seed, first)),
+      random_(kernel_.random()),
+      liveness_(0),
+      traced_(traced) {
   log::set_level(traced_ ? log::Level::info : log::Level::error);
   if (traced_) kernel_.trace();
   seed_tls(seed);

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +47,8 @@ struct Setup {
 class World {
  public:
   /// With a trace on stdout of everything that passes between the shards and their kernel.
-  explicit World(std::uint64_t seed, bool traced = false);
+  /// A fuzzer's bytes, which are borrowed, decide before the seed does, for as long as they last.
+  explicit World(std::uint64_t seed, bool traced = false, std::span<const std::uint8_t> first = {});
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
