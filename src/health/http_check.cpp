@@ -66,7 +66,8 @@ bool expected(const config::Health& health, int status) noexcept {
 }
 
 StatusLine parse_status_line(std::string_view answer) noexcept {
-  const bool full = answer.size() >= answer_limit;
+  answer = answer.substr(0, answer_limit);  // the verdict must not change with what follows
+  const bool full = answer.size() == answer_limit;
   const StatusLine unfinished{full ? StatusLine::State::malformed : StatusLine::State::incomplete,
                               0};
   for (;;) {

@@ -75,6 +75,7 @@ TEST_CASE("a status line that does not end is malformed at the limit, not before
   answer += 'x';
   REQUIRE(answer.size() == answer_limit);
   CHECK(parse_status_line(answer).state == State::malformed);
+  CHECK(parse_status_line(answer + "\r\n").state == State::malformed);  // too late
 }
 
 TEST_CASE("interim answers are skipped until the final one", "[health]") {
