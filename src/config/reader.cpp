@@ -69,8 +69,9 @@ std::string unknown_key(const std::string& path, std::string_view name,
 
 }  // namespace
 
-void Source::error(Place place, std::string message) {
-  errors_.push_back({file_, place.line, place.column, std::move(message)});
+void Source::error(Place place, std::string_view message) {
+  // A message may repeat what is in the file, or a path.
+  errors_.push_back({file_, place.line, place.column, without_controls(message)});
 }
 
 std::string Source::resolve(std::string_view path) const {

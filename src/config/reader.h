@@ -39,7 +39,7 @@ struct Located {
 class Source {
  public:
   explicit Source(std::string file) : file_(std::move(file)) {}
-  void error(Place place, std::string message);
+  void error(Place place, std::string_view message);
   /// A path in the file is relative to the file's folder.
   [[nodiscard]] std::string resolve(std::string_view path) const;
   [[nodiscard]] bool failed() const noexcept { return !errors_.empty(); }

@@ -11,7 +11,22 @@ namespace {
 constexpr std::string_view bare =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
+void append_visible(std::string& text, char c) {
+  const auto code = static_cast<unsigned char>(c);
+  if (code < 0x20 || code == 0x7F) {
+    text += fmt::format("\\x{:02x}", code);
+  } else {
+    text += c;
+  }
+}
+
 }  // namespace
+
+std::string without_controls(std::string_view text) {
+  std::string result;
+  for (const char c : text) append_visible(result, c);
+  return result;
+}
 
 std::string quote(std::string_view text) {
   constexpr std::size_t longest = 80;
@@ -22,13 +37,8 @@ std::string quote(std::string_view text) {
     --shown;
   std::string result = "\"";
   for (const char c : text.substr(0, shown)) {
-    const auto code = static_cast<unsigned char>(c);
-    if (code < 0x20 || code == 0x7F) {
-      result += fmt::format("\\x{:02x}", code);
-    } else {
-      if (c == '"' || c == '\\') result += '\\';
-      result += c;
-    }
+    if (c == '"' || c == '\\') result += '\\';
+    append_visible(result, c);
   }
   if (shown < text.size()) result += "…";
   return result + '"';

@@ -9,6 +9,9 @@ namespace penstock::config {
 /// The text in double quotes for a message: control characters escaped, cut when long.
 [[nodiscard]] std::string quote(std::string_view text);
 
+/// The text with its control characters escaped: it takes one line and does nothing to a terminal.
+[[nodiscard]] std::string without_controls(std::string_view text);
+
 /// "table.name", the name in quotes where TOML would need them.
 [[nodiscard]] std::string join_key(std::string_view table, std::string_view name);
 
