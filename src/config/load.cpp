@@ -61,6 +61,17 @@ std::string syntax_error(std::string_view description) {
   return is_scalar ? message + " (text, durations and addresses need quotes: \"10s\")" : message;
 }
 
+/// Where a syntax error is. What the end of the file cuts off, toml++ misses behind the line's end.
+Place place_in(std::string_view text, const toml::source_position& position) {
+  for (toml::source_index line = 1; line < position.line; ++line)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const auto end =
+      text.begin() + static_cast<std::ptrdiff_t>(std::min(text.find('\n'), text.size()));
+  const auto characters = std::count_if(
+      text.begin(), end, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  return {position.line, std::min(position.column, static_cast<std::uint32_t>(characters) + 1)};
+}
+
 std::unexpected<Diagnostics> failed(Source& source) {
   return std::unexpected(source.take_errors());
 }
@@ -105,8 +116,7 @@ std::expected<Config, Diagnostics> parse(std::string_view text, const std::strin
     Config config = assemble(std::move(draft), source);
     if (!source.failed()) return config;
   } catch (const toml::parse_error& error) {
-    source.error({error.source().begin.line, error.source().begin.column},
-                 syntax_error(error.description()));
+    source.error(place_in(text, error.source().begin), syntax_error(error.description()));
   }
   return failed(source);
 }
