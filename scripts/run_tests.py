@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 SUITES = ("unit", "contract", "sim", "e2e")
+FUZZERS = ("config", "http", "sim", "tls")
 TIERS = ("full", "coop", "plain")
 TAIL_LINES = 40
 # Modules of the end-to-end suite in which sessions and handshakes are what fails without memory.
@@ -27,6 +28,7 @@ SHORTAGE_MODULES = r"^test_(tls|reset|halfclose|limits|connect|fault\w*):"
 
 BUILD_LIMIT_S = 1500
 CHECK_LIMIT_S = 1800
+FUZZ_LIMIT_S = 600  # the corpus and ten seconds more
 # Sanitizers slow the code five- to tenfold; the limits only end what hangs.
 SUITE_LIMIT_S = {"unit": 120, "contract": 180, "sim": 300, "e2e": 300}
 SANITIZED_LIMIT_S = {"unit": 300, "contract": 400, "sim": 600, "e2e": 500}
@@ -271,6 +273,22 @@ def run_suites(totals, target, suites):
                            SHORTAGE_LIMIT_S)
 
 
+def run_fuzzers(totals):
+    """A short run of each fuzzer over its corpus and a little beyond, in a build of their own."""
+    compiler = "clang++-19"
+    if not shutil.which(compiler):
+        totals.skip("fuzz", f"no {compiler} is installed")
+        return
+    outcome = run("build fuzz", ["scripts/fuzz", "all", "--build"], BUILD_LIMIT_S)
+    if outcome.problem:
+        totals.failed += 1
+        report("build fuzz", outcome, 0, 1, [outcome.problem])
+        return
+    say(f"ok      {'build fuzz':<49} {outcome.seconds:7.1f} s")
+    for name in FUZZERS:
+        run_single(totals, f"fuzz {name}", ["scripts/fuzz", name, "--smoke"], FUZZ_LIMIT_S)
+
+
 def sanitizer_builds():
     """AddressSanitizer with UndefinedBehaviorSanitizer, and ThreadSanitizer (they exclude it)."""
     common = {"tiers": TIERS[:1], "e2e_options": ["--scale", "small", "--switches", "poison"],
@@ -305,16 +323,21 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/test", description="Builds and runs the tests.")
     parser.add_argument("--all", action="store_true",
                         help="also the sanitizer builds, a clang build and the static checks")
-    parser.add_argument("--only", choices=SUITES, action="append", help="run this suite only")
+    parser.add_argument("--only", choices=(*SUITES, "fuzz"), action="append",
+                        help="run this suite only")
     options = parser.parse_args()
-    suites = options.only or list(SUITES)
+    chosen = options.only or [*SUITES, "fuzz"]
+    suites = [suite for suite in SUITES if suite in chosen]
 
     totals = Totals()
     started = time.monotonic()
     if not options.only:
         run_single(totals, "tidy selftest", ["scripts/tidy", "--selftest"], 60)
         run_single(totals, "tidy", ["scripts/tidy"], 60)
-    run_suites(totals, Build("test", ["--buildtype=debugoptimized"]), suites)
+    if suites:
+        run_suites(totals, Build("test", ["--buildtype=debugoptimized"]), suites)
+    if "fuzz" in chosen:
+        run_fuzzers(totals)
     if options.all:
         run_all_extras(totals, suites)
 
