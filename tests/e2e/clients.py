@@ -17,6 +17,8 @@ import termios
 import threading
 import time
 
+import pace
+
 TIMEOUT = 20.0
 BULK = 256 << 10
 KINDS = ("plain", "tls12", "tls13")
@@ -340,6 +342,7 @@ class Parallel:
         return any(thread.is_alive() for thread in self._threads)
 
     def join(self, seconds=60.0):
+        seconds = pace.slow(seconds)
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

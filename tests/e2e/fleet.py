@@ -22,6 +22,7 @@ import time
 import traceback
 
 import clients
+import pace
 
 _numbers = itertools.count(1)
 
@@ -123,7 +124,11 @@ def make_certificates(folder):
 
     def openssl(*arguments):
         subprocess.run(
-            ["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=30
+            ["openssl", *arguments],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            timeout=pace.slow(30),
         )
 
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
@@ -216,7 +221,7 @@ class Nginx:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + pace.slow(10)
         while get(self.address) != self.name:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"nginx {self.name} does not answer: {self._error_log()}")
@@ -297,7 +302,7 @@ class Backend:
 
     def result(self, seconds=clients.TIMEOUT):
         """What the next ended connection's handler returned."""
-        return self.results.get(timeout=seconds)
+        return self.results.get(timeout=pace.slow(seconds))
 
     def close(self):
         for connection in [self._listener, *self._open]:
@@ -342,5 +347,6 @@ def get(address, source=None, path="/", timeout=clients.TIMEOUT):
 
 def curl(*arguments, seconds=20):
     """Runs curl; returns the finished process with text output."""
+    seconds = pace.slow(seconds)
     command = ["curl", "--silent", "--show-error", "--max-time", str(seconds), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds + 5, check=False)

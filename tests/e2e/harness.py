@@ -15,6 +15,8 @@ import subprocess
 import threading
 import time
 
+import pace
+
 DISABLED = {
     "full": [],
     "coop": ["defer_taskrun", "single_issuer"],
@@ -145,11 +147,11 @@ class Penstock:
 
     def wait_exit(self, code, seconds):
         try:
-            seen = self.process.wait(seconds)
+            seen = self.process.wait(pace.slow(seconds))
         except subprocess.TimeoutExpired:
-            raise Problem(f"penstock did not end within {seconds} s") from None
+            raise Problem(f"penstock did not end within {pace.slow(seconds)} s") from None
         for thread in self._threads:
-            thread.join(5)
+            thread.join(pace.slow(5))
         self.checked = True
         if seen != code:
             self.wrong_end = f"penstock ended with {seen}, expected {code}"
@@ -158,7 +160,7 @@ class Penstock:
     def kill(self):
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(pace.slow(10))
 
     # -- what it says ------------------------------------------------------------------------------
 
@@ -208,6 +210,7 @@ class Penstock:
                 self._changed.notify_all()
 
     def _wait(self, find, seconds, what):
+        seconds = pace.slow(seconds)
         deadline = time.monotonic() + seconds
         with self._changed:
             while True:
@@ -263,6 +266,7 @@ class Penstock:
         return self.snapshots[-1]
 
     def wait_counters(self, predicate, seconds, what):
+        seconds = pace.slow(seconds)
         deadline = time.monotonic() + seconds
         while True:
             counters = self.counters()
@@ -323,7 +327,7 @@ class Penstock:
             self._verify_counters()
 
     def _verify_descriptors(self):
-        deadline = time.monotonic() + (FAILING_PATIENCE if self.context.failing else 3)
+        deadline = time.monotonic() + pace.slow(FAILING_PATIENCE if self.context.failing else 3)
         while self.descriptors() > self.baseline + self._probes():
             if time.monotonic() > deadline:
                 raise Problem(

@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import fleet  # noqa: E402
+import pace  # noqa: E402
 import suite  # noqa: E402
 
 
@@ -40,6 +41,20 @@ def parse_arguments():
     )
     parser.add_argument("--seed", type=int, default=1, help="of fail-alloc: which of them fail")
     parser.add_argument(
+        "--slow",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="the machine is N times slower than usual: so much longer limits",
+    )
+    parser.add_argument(
+        "--tests",
+        type=lambda text: pathlib.Path(text).resolve(),
+        default=pathlib.Path(__file__).resolve().parent,
+        metavar="FOLDER",
+        help="run the test_*.py of this folder instead",
+    )
+    parser.add_argument(
         "-k", dest="pattern", default="", help="only tests whose module or sentence matches"
     )
     parser.add_argument("--list", action="store_true", help="print the tests and end")
@@ -60,8 +75,9 @@ def has_switches(binary):
     return "--poison" in said.stdout
 
 
-def load_cases(pattern):
-    for path in sorted(pathlib.Path(__file__).resolve().parent.glob("test_*.py")):
+def load_cases(folder, pattern):
+    sys.path.insert(0, str(folder))
+    for path in sorted(folder.glob("test_*.py")):
         importlib.import_module(path.stem)
     wanted = re.compile(pattern, re.I)
     return [case for case in suite.cases if wanted.search(f"{case.module}: {case.name}")]
@@ -69,7 +85,8 @@ def load_cases(pattern):
 
 def main():
     options = parse_arguments()
-    cases = load_cases(options.pattern)
+    pace.set_factor(options.slow)
+    cases = load_cases(options.tests, options.pattern)
     if options.list:
         print("\n".join(f"{case.module}: {case.name}" for case in cases))
         return 0

@@ -18,6 +18,7 @@ import tempfile
 import time
 import traceback
 
+import pace
 from harness import FAILING_PATIENCE, Penstock
 
 TIERS = ("full", "coop", "plain")
@@ -81,6 +82,7 @@ def expect(condition, message):
 
 def until(predicate, seconds, what, pause=0.01):
     """Polls until the predicate is true and returns its value; fails after `seconds`."""
+    seconds = pace.slow(seconds)
     deadline = time.monotonic() + seconds
     while True:
         value = predicate()
@@ -196,7 +198,7 @@ def run_case(case, options, shared):
     failure.
     """
     context = Context(options, shared)
-    limit = case.limit * (3 if context.small else 1)
+    limit = pace.slow(case.limit * (3 if context.small else 1))
 
     def expired(_number, _frame):
         raise TimeLimit(f"time limit of {limit:.0f} s")
@@ -216,7 +218,7 @@ def run_case(case, options, shared):
         signal.setitimer(signal.ITIMER_REAL, 0)
         return describe(error, context)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 15)
+        signal.setitimer(signal.ITIMER_REAL, pace.slow(15))
         try:
             context.close()
         finally:

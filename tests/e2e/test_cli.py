@@ -6,6 +6,7 @@ import subprocess
 
 import fleet
 import harness
+import pace
 from suite import expect, test, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -19,7 +20,7 @@ def call(t, *arguments, cwd=None, wrapper=()):
         text=True,
         cwd=cwd,
         stdin=subprocess.DEVNULL,
-        timeout=20,
+        timeout=pace.slow(20),
         check=False,
     )
 
@@ -229,7 +230,7 @@ def demo(t):
         "no terminal codes without a terminal",
     )
     demo_.process.send_signal(signal.SIGINT)
-    expect(demo_.process.wait(5) == 0, f"Ctrl-C ends it with 0:\n{demo_.text()}")
+    expect(demo_.process.wait(pace.slow(5)) == 0, f"Ctrl-C ends it with 0:\n{demo_.text()}")
 
 
 @test("demo takes the next free ports when its own are taken")
@@ -247,4 +248,4 @@ def demo_ports_taken(t):
     for demo_ in (first, second):
         expect(fleet.curl(demo_.url("http")).returncode == 0, "both serve")
         demo_.process.send_signal(signal.SIGTERM)
-        expect(demo_.process.wait(5) == 0, "SIGTERM ends it with 0")
+        expect(demo_.process.wait(pace.slow(5)) == 0, "SIGTERM ends it with 0")
