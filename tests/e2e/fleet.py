@@ -83,6 +83,7 @@ class Shared:
     def __enter__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="penstock-e2e-"))
         self._certificates = None
+        self._making = threading.Lock()  # tests start penstocks on several threads
         self._contexts = {}
         return self
 
@@ -97,9 +98,10 @@ class Shared:
         """A folder with ca.pem, server.pem (leaf and CA) and server.key, for penstock.test and
         127.0.0.1.
         """
-        if self._certificates is None:
-            self._certificates = make_certificates(self.dir / "certificates")
-        return self._certificates
+        with self._making:
+            if self._certificates is None:
+                self._certificates = make_certificates(self.dir / "certificates")
+            return self._certificates
 
     def tls(self, **options):
         """The `tls` table of a listener."""
