@@ -77,10 +77,15 @@ def has_switches(binary):
 
 def load_cases(folder, pattern):
     sys.path.insert(0, str(folder))
-    for path in sorted(folder.glob("test_*.py")):
-        importlib.import_module(path.stem)
+    modules = sorted(path.stem for path in folder.glob("test_*.py"))
+    for module in modules:
+        importlib.import_module(module)
     wanted = re.compile(pattern, re.I)
-    return [case for case in suite.cases if wanted.search(f"{case.module}: {case.name}")]
+    return [
+        case
+        for case in suite.cases
+        if case.module in modules and wanted.search(f"{case.module}: {case.name}")
+    ]
 
 
 def main():
