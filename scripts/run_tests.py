@@ -31,6 +31,8 @@ CHECK_LIMIT_S = 1800
 FUZZ_LIMIT_S = 600  # the corpus and ten seconds more
 # Sanitizers slow the code five- to tenfold; the limits only end what hangs.
 SUITE_LIMIT_S = {"unit": 120, "contract": 180, "sim": 300, "e2e": 300}
+VM_LIMIT_S = 1500
+NO_MACHINE = 77  # scripts/vm: there can be no virtual machine here
 SANITIZED_LIMIT_S = {"unit": 300, "contract": 400, "sim": 600, "e2e": 500}
 # A test that stops in the middle waits for what it has left behind.
 SHORTAGE_LIMIT_S = 1200
@@ -241,7 +243,11 @@ def run_end_to_end(totals, target, step, options, limit_s):
     """Runs the end-to-end suite with these options; its own last line gives the counts."""
     command = [*target.wrapper, sys.executable, "tests/e2e/run.py",
                "--binary", str(target.folder / "penstock"), *target.e2e_options, *options]
-    outcome = run(step, command, limit_s, target.environment)
+    count(totals, step, run(step, command, limit_s, target.environment))
+
+
+def count(totals, step, outcome):
+    """Takes the counts of a suite from its own last line, and reports them."""
     lines = outcome.log.read_text(errors="replace").strip().splitlines()
     counts = re.fullmatch(r"(\d+) passed, (\d+) failed(?:, \d+ skipped)?", lines[-1])
     passed, failed = (int(counts[1]), int(counts[2])) if counts else (0, 0)
@@ -254,6 +260,18 @@ def run_end_to_end(totals, target, step, options, limit_s):
     for text in skips_in(outcome.log):
         totals.skip(step, text)
     report(step, outcome, passed, failed, details)
+
+
+def run_on_other_kernel(totals):
+    """The short form of the kernel matrix: one kernel, a part of the suite."""
+    step = "vm short"
+    outcome = run(step, ["scripts/vm", "short"], VM_LIMIT_S)
+    if outcome.exit_code != NO_MACHINE:
+        count(totals, step, outcome)
+        return
+    for text in skips_in(outcome.log):
+        totals.skip(step, text)
+    say(f"skipped {step:<49} {outcome.seconds:7.1f} s")
 
 
 def run_suites(totals, target, suites):
@@ -316,13 +334,15 @@ def run_all_extras(totals, suites):
         build(totals, Build("clang", ["--buildtype=debugoptimized"], compiler=clang))
     else:
         totals.skip("build clang", "no clang++ is installed")
+    run_on_other_kernel(totals)
     run_single(totals, "check --all", ["scripts/check", "--all"], CHECK_LIMIT_S)
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/test", description="Builds and runs the tests.")
     parser.add_argument("--all", action="store_true",
-                        help="also the sanitizer builds, a clang build and the static checks")
+                        help="also the sanitizer builds, a clang build, another kernel and the "
+                        "static checks")
     parser.add_argument("--only", choices=(*SUITES, "fuzz"), action="append",
                         help="run this suite only")
     options = parser.parse_args()
