@@ -32,6 +32,7 @@ FUZZ_LIMIT_S = 600  # the corpus and ten seconds more
 # Sanitizers slow the code five- to tenfold; the limits only end what hangs.
 SUITE_LIMIT_S = {"unit": 120, "contract": 180, "sim": 300, "e2e": 300}
 VM_LIMIT_S = 1500
+PLANTED_LIMIT_S = 1500
 NO_MACHINE = 77  # scripts/vm: there can be no virtual machine here
 SANITIZED_LIMIT_S = {"unit": 300, "contract": 400, "sim": 600, "e2e": 500}
 # A test that stops in the middle waits for what it has left behind.
@@ -262,6 +263,12 @@ def count(totals, step, outcome):
     report(step, outcome, passed, failed, details)
 
 
+def hunt_planted(totals):
+    """Plants each classic mistake in a build of its own; the simulation has to catch it."""
+    step = "planted bugs"
+    count(totals, step, run(step, ["scripts/sim", "--planted", "--seeds", "1000"], PLANTED_LIMIT_S))
+
+
 def run_on_other_kernel(totals):
     """The short form of the kernel matrix: one kernel, a part of the suite."""
     step = "vm short"
@@ -334,6 +341,7 @@ def run_all_extras(totals, suites):
         build(totals, Build("clang", ["--buildtype=debugoptimized"], compiler=clang))
     else:
         totals.skip("build clang", "no clang++ is installed")
+    hunt_planted(totals)
     run_on_other_kernel(totals)
     run_single(totals, "check --all", ["scripts/check", "--all"], CHECK_LIMIT_S)
 
@@ -341,8 +349,8 @@ def run_all_extras(totals, suites):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/test", description="Builds and runs the tests.")
     parser.add_argument("--all", action="store_true",
-                        help="also the sanitizer builds, a clang build, another kernel and the "
-                        "static checks")
+                        help="also the sanitizer builds, a clang build, planted bugs, another kernel "
+                        "and the static checks")
     parser.add_argument("--only", choices=(*SUITES, "fuzz"), action="append",
                         help="run this suite only")
     options = parser.parse_args()
