@@ -158,6 +158,12 @@ class TlsStream(Stream):
                 records = self._outgoing.read()
             self.socket.sendall(records)
 
+    def encrypt(self, data):
+        """The records of `data`, for a caller who sends them in its own way."""
+        with self._engine:
+            self.tls.write(data)
+            return self._outgoing.read()
+
     def recv(self, size=BULK):
         while not self._plain:
             if self._end is not None:

@@ -30,7 +30,7 @@ import suite  # noqa: E402
 
 EXAMPLES = """examples:
   scripts/soak 1                       a look at the load
-  scripts/soak 30                      what an issue asks for
+  scripts/soak 30                      half an hour: long enough to judge growth
   scripts/soak 600 >soak.log           a night
   scripts/soak --binary build/asan/penstock --switches poison 20
 """
@@ -87,14 +87,23 @@ def start_penstock(context, servers, nginxes):
 
 
 def peak(where):
-    """Many sessions at once, so that pools and tables reach their size before it is measured."""
+    """Many sessions at once, so that pools and tables reach their size before it is measured. Each
+    TLS session holds most of a record, so that OpenSSL has a buffer for each and has filled it.
+    """
     streams = []
+    records = []
     try:
         for number in range(PEAK):
             streams.append(where.open("tls13" if number % 2 else "plain"))
             streams[-1].sendall(backends.ECHO + b"x" * 20000)
         for stream in streams:
             stream.exactly(20000)
+        for stream in streams[1::2]:
+            records.append(stream.encrypt(b"x" * 16000))
+            stream.socket.sendall(records[-1][:-50])
+        for stream, record in zip(streams[1::2], records):
+            stream.socket.sendall(record[-50:])
+            stream.exactly(16000)
     finally:
         for stream in streams:
             stream.close()
