@@ -266,7 +266,8 @@ def count(totals, step, outcome):
 def hunt_planted(totals):
     """Plants each classic mistake in a build of its own; the simulation has to catch it."""
     step = "planted bugs"
-    count(totals, step, run(step, ["scripts/sim", "--planted", "--seeds", "1000"], PLANTED_LIMIT_S))
+    command = ["scripts/sim", "--planted", "--seeds", "1000"]
+    count(totals, step, run(step, command, PLANTED_LIMIT_S))
 
 
 def run_on_other_kernel(totals):

@@ -14,8 +14,8 @@
 
 namespace penstock::tls {
 
-/// The DNS names of a certificate's subjectAltName, in lower case; nullopt when they cannot be read,
-/// because they are malformed or memory ran out.
+/// The DNS names of a certificate's subjectAltName, in lower case; nullopt when they cannot be
+/// read, because they are malformed or memory ran out.
 [[nodiscard]] std::optional<std::vector<std::string>> dns_names(const X509& certificate);
 
 class NameTable {
