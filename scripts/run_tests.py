@@ -350,8 +350,8 @@ def run_all_extras(totals, suites):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/test", description="Builds and runs the tests.")
     parser.add_argument("--all", action="store_true",
-                        help="also the sanitizer builds, a clang build, planted bugs, another kernel "
-                        "and the static checks")
+                        help="also the sanitizer builds, a clang build, planted bugs, another "
+                        "kernel and the static checks")
     parser.add_argument("--only", choices=(*SUITES, "fuzz"), action="append",
                         help="run this suite only")
     options = parser.parse_args()

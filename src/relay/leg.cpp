@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+#include "penstock/base/planted.h"
+
 namespace penstock::relay {
 namespace {
 
@@ -158,7 +160,8 @@ Leg::Stream Leg::decode(Slice& pipe, io::BufferPool& buffers) noexcept {
     return Stream::ended;
   }
   if (!pipe.empty() || (broken && !dead)) return Stream::open;
-  if (starved_ && incoming.empty() && (!input_ended || dead)) return Stream::open;
+  const bool nothing_left = starved_ || planted(Planted::plaintext_left);
+  if (nothing_left && incoming.empty() && (!input_ended || dead)) return Stream::open;
   const io::BufferClass wished =
       incoming.has_buffer() ? incoming.size_class() : io::BufferClass::small;
   io::Buffer plaintext = take(buffers, wished);

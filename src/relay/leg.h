@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <memory>
 
-#include "penstock/base/planted.h"
 #include "penstock/base/side.h"
 #include "penstock/io/buffer_pool.h"
 #include "penstock/io/fate.h"
@@ -41,9 +40,7 @@ class Leg {
            cancel_receive_op.in_flight || cancel_send_op.in_flight;
   }
   /// Nothing more can be decoded without another receive.
-  [[nodiscard]] bool needs_input() const noexcept {
-    return engine && !planted(Planted::plaintext_left) ? starved_ : incoming.empty();
-  }
+  [[nodiscard]] bool needs_input() const noexcept { return engine ? starved_ : incoming.empty(); }
   /// Nothing waits to be sent or is being sent.
   [[nodiscard]] bool flushed() const noexcept { return outgoing.empty() && !send_op.in_flight; }
 

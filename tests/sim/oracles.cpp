@@ -80,6 +80,18 @@ void World::check_idle(const Client& client) const {
   PENSTOCK_ASSERT(kernel_.timeline().now() - last >= setup_.idle_timeout - clock_slack);
 }
 
+/// Whoever connects while there is room is let in soon, and a TLS session reaches its backend
+/// within the time that its handshake has.
+void World::check_times(const Client& client) const {
+  const bool room_for_all = setup_.clients <= setup_.max_connections;
+  PENSTOCK_ASSERT(!room_for_all || client.began - client.connected < 1500ms);
+  if (!client.record->tls || client.record->tries != 1) return;
+  for (const RemoteEnd* server : servers_of(*client.end)) {
+    PENSTOCK_ASSERT(server->born() - client.began <=
+                    setup_.handshake_timeout + setup_.connect_timeout + clock_slack);
+  }
+}
+
 /// The backend of the last of `tries`.
 std::optional<BackendId> World::choice(balance::Key key, const balance::Liveness& liveness,
                                        std::uint32_t tries) const {
@@ -154,6 +166,7 @@ void World::check_session(const Client& client) {
   check_streams(front, back);
   check_streams(back, front);
   if (!client.record) return;
+  check_times(client);
   switch (client.record->reason) {
     case CloseReason::finished:
       PENSTOCK_ASSERT(front.end_arrived() && back.end_arrived());

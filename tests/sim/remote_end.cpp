@@ -16,7 +16,11 @@ constexpr std::uint64_t name_size = 8;  // a stream begins with its sender's id
 }  // namespace
 
 RemoteEnd::RemoteEnd(Network& network, Stream& stream, std::uint64_t id, const Script& script)
-    : network_(network), stream_(stream), id_(id), script_(script) {
+    : network_(network),
+      stream_(stream),
+      id_(id),
+      born_(network.timeline().now()),
+      script_(script) {
   PENSTOCK_ASSERT(id != 0 && (script.total == 0 || script.total >= name_size));
   if (script_.tls) tls_ = std::make_unique<TlsClient>(stream_, *script_.tls);
 }

@@ -51,6 +51,7 @@ class RemoteEnd {
   void cooperate();
 
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  [[nodiscard]] Instant born() const noexcept { return born_; }
   /// Who sent what it received; 0 while that is not known.
   [[nodiscard]] std::uint64_t peer_id() const noexcept;
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
@@ -95,6 +96,7 @@ class RemoteEnd {
   Network& network_;
   Stream& stream_;
   std::uint64_t id_;
+  Instant born_;
   Script script_;
   std::unique_ptr<TlsClient> tls_;  // null: plain
   std::array<unsigned char, 8> peer_name_{};

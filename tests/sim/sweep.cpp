@@ -84,7 +84,10 @@ class Supervision {
 
   SweepOutcome run() {
     Instant told = began_;
-    while (listen() && !note_failure()) {
+    bool running = true;
+    while (running) {
+      running = listen();
+      if (note_failure(running ? WNOHANG : 0)) break;  // after the last word the end is near
       if (!options_.on_progress || real_now() - told < 10s) continue;
       told = real_now();
       options_.on_progress(outcome_.seeds);
@@ -122,13 +125,13 @@ class Supervision {
     return true;
   }
 
-  /// True when a process has died or hangs.
-  bool note_failure() {
+  /// True when a process has died or hangs. `how_to_wait`: WNOHANG, or 0 once all of them end.
+  bool note_failure(int how_to_wait) {
     for (std::size_t job = 0; job < workers_.size() && !failed_job_; ++job) {
       const Worker& worker = workers_[job];
       siginfo_t how{};
       const int seen =
-          ::waitid(P_PID, static_cast<id_t>(worker.process), &how, WEXITED | WNOHANG | WNOWAIT);
+          ::waitid(P_PID, static_cast<id_t>(worker.process), &how, WEXITED | WNOWAIT | how_to_wait);
       const bool died = seen == 0 && how.si_pid == worker.process && how.si_status != 0;
       const bool hangs = worker.seed && real_now() - worker.began > options_.seed_limit;
       if (hangs && !options_.quiet) {

@@ -198,7 +198,9 @@ void TlsClient::encrypted() {
 /// 0 when everything is out, -EAGAIN when not, else what Stream::send() said.
 int TlsClient::flush() {
   if (outgoing_.empty()) return 0;
-  const int result = stream_.send(std::as_bytes(std::span(outgoing_)));
+  const std::size_t size =
+      options_.trickle > 0 ? std::min(options_.trickle, outgoing_.size()) : outgoing_.size();
+  const int result = stream_.send(std::as_bytes(std::span(outgoing_).first(size)));
   if (result < 0) return result;
   sent_ += static_cast<std::uint64_t>(result);
   outgoing_.erase(0, static_cast<std::size_t>(result));

@@ -31,6 +31,7 @@ class TlsClient {
     /// The byte of its ciphertext that is flipped on the way; 0: none. Counted from 1.
     std::uint64_t corrupts = 0;
     double key_updates = 0;        ///< chance per receive to ask for new keys, both ways (TLS 1.3)
+    std::size_t trickle = 0;       ///< ciphertext bytes that go out at a time; 0: all
     bool fin_after_notify = true;  ///< ends the TCP stream with the TLS stream, not when it is done
   };
   TlsClient(Stream& stream, const Options& options);

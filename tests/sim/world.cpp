@@ -136,6 +136,7 @@ void World::connect(Client& client) {
   kernel_.network().dial(client.from, client.to, [this, &client](Dial& dial) {
     client.refused = dial.result != 0;
     if (client.refused) return;
+    client.connected = kernel_.now();
     client.end = &add_end(*dial.stream, draw_script(true, client.to_tls), true);
     client.end->start();
   });
@@ -154,6 +155,13 @@ void World::calm_down() {
   calm_ = true;
   kernel_.set_faults({});
   for (const auto& end : ends_) end->cooperate();
+}
+
+void World::set_shortage(bool begins) {
+  if (calm_ || stopping_) return;
+  Faults faults = kernel_.faults();
+  faults.accept_out_of_files = begins ? 1 : 0;
+  kernel_.set_faults(faults);
 }
 
 void World::stop_accepting() {
@@ -180,6 +188,7 @@ void World::take_record(const stats::SessionRecord& record) {
   if (client == clients_.end()) return;  // over a unix socket, or reset before it was accepted
   PENSTOCK_ASSERT(!client->record);      // one record each
   client->record = record;
+  client->began = kernel_.timeline().now() - record.duration;
   if (record.reason == stats::CloseReason::idle_timeout) check_idle(*client);
 }
 

@@ -69,6 +69,8 @@ class World {
     bool refused = false;  ///< never connected
     RemoteEnd* end = nullptr;
     std::optional<stats::SessionRecord> record;
+    Instant connected{};  ///< it was in the listener's queue from then on
+    Instant began{};      ///< of its session
   };
 
   // world_setup.cpp
@@ -91,6 +93,7 @@ class World {
   void connect(Client& client);
   RemoteEnd& add_end(Stream& stream, const Script& script, bool is_client);
   void calm_down();
+  void set_shortage(bool begins);
   void stop_accepting();
   void turn(std::size_t shard);
   void turn_checker();
@@ -103,6 +106,7 @@ class World {
   void describe();
   void check_record(const stats::SessionRecord& record);
   void check_idle(const Client& client) const;
+  void check_times(const Client& client) const;
   void check_choice(const stats::SessionRecord& record);
   [[nodiscard]] std::optional<BackendId> choice(balance::Key key, const balance::Liveness& liveness,
                                                 std::uint32_t tries) const;

@@ -80,6 +80,11 @@ void World::draw_faults() {
               .no_local_port = some(0.1),
               .turn_cost_max = Duration(random_.below(50'000))};
   }
+  if (setup_.faulty && random_.chance(0.2)) {  // for a while there is no descriptor at all
+    const Duration begins = random_.duration(0s, setup_.active_time);
+    kernel_.timeline().after(begins, [this] { set_shortage(true); });
+    kernel_.timeline().after(begins + random_.duration(100ms, 1s), [this] { set_shortage(false); });
+  }
   kernel_.set_faults(faults);
 }
 
@@ -298,6 +303,11 @@ void World::draw_tls(Script& script) {
   script.tls->tls13 = random_.chance(0.6);
   script.tls->fin_after_notify = random_.chance(0.5);
   if (script.tls->tls13 && random_.chance(0.3)) script.tls->key_updates = 0.5;
+  if (random_.chance(0.15)) {
+    script.tls->trickle = random_.between(1, 4);
+    script.total = std::min<std::uint64_t>(script.total, 100);
+    script.pace_max = 20ms;
+  }
   if (random_.chance(0.15)) {
     script.leave_after = random_.below(20'000);
     script.leave = Leave::close;
