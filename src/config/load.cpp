@@ -8,6 +8,7 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <optional>
 
 #include "drafts.h"
 #include "penstock/base/unique_fd.h"
@@ -72,6 +73,34 @@ Place place_in(std::string_view text, const toml::source_position& position) {
   return {position.line, std::min(position.column, static_cast<std::uint32_t>(characters) + 1)};
 }
 
+/// Where a key with dots is far deeper than any that has a meaning. toml++ makes a table of each
+/// part and goes through them recursively: 200,000 of them used up the stack.
+std::optional<Place> too_deep(std::string_view text) {
+  constexpr int most_dots = 128;
+  constexpr std::string_view of_keys = "_-. \t";
+  Place place{1, 1};
+  int dots = 0;
+  char quote = 0;  // what ends the string that we are in; a string may be a part of a key
+  bool escaped = false;
+  bool comment = false;
+  for (const char c : text) {
+    if (quote != 0) {
+      if (c == quote && !escaped) quote = 0;
+      escaped = c == '\\' && quote == '"' && !escaped;
+    } else if (!comment && (c == '"' || c == '\'')) {
+      quote = c;
+    } else {
+      comment = c != '\n' && (comment || c == '#');
+      const bool letter = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+      const bool in_key = !comment && (letter || of_keys.find(c) != std::string_view::npos);
+      dots = in_key ? dots + (c == '.' ? 1 : 0) : 0;
+      if (dots > most_dots) return place;
+    }
+    place = c == '\n' ? Place{place.line + 1, 1} : Place{place.line, place.column + 1};
+  }
+  return std::nullopt;
+}
+
 std::unexpected<Diagnostics> failed(Source& source) {
   return std::unexpected(source.take_errors());
 }
@@ -109,6 +138,10 @@ std::string Diagnostic::text() const {
 
 std::expected<Config, Diagnostics> parse(std::string_view text, const std::string& path) {
   Source source(path);
+  if (const auto place = too_deep(text)) {
+    source.error(*place, "not valid here: a key with more than 128 dots");
+    return failed(source);
+  }
   try {
     const toml::table root = toml::parse(text, path);
     Draft draft;

@@ -1,6 +1,7 @@
 // What a valid configuration becomes, and the errors that do not come from the text: files that
 // cannot be read.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -325,6 +326,26 @@ TEST_CASE("a file that ends anywhere is read or refused, at a place inside it") 
       REQUIRE_FALSE(error.message.empty());
     }
   }
+}
+
+TEST_CASE("a key that is nested without end is an error with its place, not a crash", "[config]") {
+  std::string key = "[listeners.web]\na";
+  for (int i = 0; i < 300'000; ++i) key += ".a";
+  const auto deep = config::parse(key + " = 1\n", "deep.toml");
+  REQUIRE(!deep.has_value());
+  CHECK(deep.error().front().line == 2);
+  CHECK(deep.error().front().message.find("128 dots") != std::string::npos);
+  std::string quoted;
+  for (int i = 0; i < 300'000; ++i) quoted += "\"a=b\".";
+  CHECK(!config::parse(quoted + "c = 1\n", "deep.toml").has_value());
+}
+
+TEST_CASE("dots in texts, numbers and comments do not count as a nested key", "[config]") {
+  std::string text = "# " + std::string(500, '.') + " don't\n";
+  text += "[listeners.web]\nbind = [\"127.0.0.1:1\"]\npool = \"a\"\n[pools.a]\nbackends = [";
+  for (int i = 0; i < 250; ++i) text += fmt::format("\"10.0.0.{}:80\", ", i);
+  text += "]\n[log]\naccess = \"/" + std::string(300, '.') + "\"\n";
+  CHECK(config::parse(text, "dots.toml").has_value());
 }
 
 }  // namespace penstock::config
