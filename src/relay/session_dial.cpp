@@ -29,6 +29,11 @@ stats::CloseReason reason_of(io::Fate fate) noexcept {
   }
 }
 
+bool is_shortage(int result) noexcept {
+  const io::Fate fate = io::fate_of(result);
+  return fate == io::Fate::exhausted || fate == io::Fate::no_buffer;
+}
+
 }  // namespace
 
 void Session::dial() {
@@ -41,7 +46,7 @@ void Session::dial() {
     const auto result = start_connect(*backend);
     if (!result) return;  // under way
     if (*result == 0) return on_connected();
-    if (back_.fd < 0) return wait_for_descriptor();
+    if (back_.fd < 0 && is_shortage(*result)) return wait_for_descriptor();
     connect_failed(*result);
   }
   close(connect_failure_, Ending::abort);

@@ -190,6 +190,7 @@ void World::check_session(const Client& client) {
       PENSTOCK_ASSERT(back.vanished());
       break;
     case CloseReason::client_truncated:
+      if (front.corrupted()) break;  // the length of a record: the rest of it never came
       PENSTOCK_ASSERT(front.left() && front.is_tls() && front.stream().fin_arrived());
       check_reset(client, front, back);
       break;

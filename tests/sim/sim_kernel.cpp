@@ -149,7 +149,9 @@ std::shared_ptr<SimKernel::Socket> SimKernel::remove(int fd) {
 
 int SimKernel::open_socket(const Endpoint& peer, const ConnectionOptions& /*options*/) noexcept {
   PENSTOCK_ASSERT(peer.is_unix() || peer.is_ip());
-  if (random_.chance(faults_.open_socket_fails)) return -EMFILE;
+  if (random_.chance(faults_.open_socket_fails)) {
+    return random_.chance(0.7) ? -EMFILE : -EAFNOSUPPORT;
+  }
   return add(std::make_shared<Socket>());
 }
 

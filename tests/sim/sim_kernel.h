@@ -30,7 +30,7 @@ struct Faults {
   double accept_out_of_files = 0;  ///< -EMFILE; the connection stays queued
   double accept_aborted = 0;       ///< -ECONNABORTED; the connection is gone
   double late_cancel = 0;          ///< what could complete does so before the cancel finds it
-  double open_socket_fails = 0;    ///< -EMFILE
+  double open_socket_fails = 0;    ///< -EMFILE or -EAFNOSUPPORT
   double no_local_port = 0;        ///< connect: -EADDRNOTAVAIL
   Duration turn_cost_max{};        ///< processor time that a turn takes
 };
