@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -151,16 +152,18 @@ def report(step, outcome, passed, failed, details=()):
         say(f"    | {line}")
 
 
-def run_single(totals, step, command, limit_s, environment=None):
-    """A step that passes or fails as a whole. True when it passed."""
-    outcome = run(step, command, limit_s, environment)
+def run_single(totals, step, command, limit_s):
+    """A step that passes or fails as a whole."""
+    count_single(totals, step, run(step, command, limit_s))
+
+
+def count_single(totals, step, outcome):
     passed = 0 if outcome.problem else 1
     totals.passed += passed
     totals.failed += 1 - passed
     report(step, outcome, passed, 1 - passed, [outcome.problem])
     for text in skips_in(outcome.log):
         totals.skip(step, text)
-    return passed == 1
 
 
 def skips_in(log):
@@ -240,11 +243,26 @@ def run_catch(totals, target, suite):
     report(step, outcome, passed, failed, details)
 
 
-def run_end_to_end(totals, target, step, options, limit_s):
+def end_to_end(target, step, options, limit_s):
     """Runs the end-to-end suite with these options; its own last line gives the counts."""
     command = [*target.wrapper, sys.executable, "tests/e2e/run.py",
                "--binary", str(target.folder / "penstock"), *target.e2e_options, *options]
-    count(totals, step, run(step, command, limit_s, target.environment))
+    return run(step, command, limit_s, target.environment)
+
+
+def run_tiers(totals, target):
+    """The end-to-end suite once per tier: the first, with the largest transfers, by itself, the
+    others side by side, since they wait more than they compute.
+    """
+    def run_tier(tier):
+        step = f"{target.name} e2e {tier}"
+        return end_to_end(target, step, ["--tier", tier], target.limits["e2e"])
+
+    first, *others = target.tiers
+    count(totals, f"{target.name} e2e {first}", run_tier(first))
+    with ThreadPoolExecutor() as pool:
+        for tier, outcome in zip(others, pool.map(run_tier, others)):
+            count(totals, f"{target.name} e2e {tier}", outcome)
 
 
 def count(totals, step, outcome):
@@ -265,9 +283,8 @@ def count(totals, step, outcome):
 
 def hunt_planted(totals):
     """Plants each classic mistake in a build of its own; the simulation has to catch it."""
-    step = "planted bugs"
     command = ["scripts/sim", "--planted", "--seeds", "1000"]
-    count(totals, step, run(step, command, PLANTED_LIMIT_S))
+    count(totals, "planted bugs", run("planted bugs", command, PLANTED_LIMIT_S))
 
 
 def run_on_other_kernel(totals):
@@ -275,11 +292,10 @@ def run_on_other_kernel(totals):
     step = "vm short"
     outcome = run(step, ["scripts/vm", "short"], VM_LIMIT_S)
     if outcome.exit_code != NO_MACHINE:
-        count(totals, step, outcome)
-        return
+        return count(totals, step, outcome)
     for text in skips_in(outcome.log):
         totals.skip(step, text)
-    say(f"skipped {step:<49} {outcome.seconds:7.1f} s")
+    return say(f"skipped {step:<49} {outcome.seconds:7.1f} s")
 
 
 def run_suites(totals, target, suites):
@@ -290,13 +306,11 @@ def run_suites(totals, target, suites):
         if suite != "e2e":
             run_catch(totals, target, suite)
             continue
-        for tier in target.tiers:
-            run_end_to_end(totals, target, f"{target.name} e2e {tier}", ["--tier", tier],
-                           target.limits["e2e"])
+        run_tiers(totals, target)
         if target.shortage:
-            run_end_to_end(totals, target, f"{target.name} e2e shortage",
-                           ["--switches", "poison,fail-alloc=1", "-k", SHORTAGE_MODULES],
-                           SHORTAGE_LIMIT_S)
+            step = f"{target.name} e2e shortage"
+            options = ["--switches", "poison,fail-alloc=1", "-k", SHORTAGE_MODULES]
+            count(totals, step, end_to_end(target, step, options, SHORTAGE_LIMIT_S))
 
 
 def run_fuzzers(totals):
@@ -311,8 +325,12 @@ def run_fuzzers(totals):
         report("build fuzz", outcome, 0, 1, [outcome.problem])
         return
     say(f"ok      {'build fuzz':<49} {outcome.seconds:7.1f} s")
-    for name in FUZZERS:
-        run_single(totals, f"fuzz {name}", ["scripts/fuzz", name, "--smoke"], FUZZ_LIMIT_S)
+    def smoke(name):
+        return run(f"fuzz {name}", ["scripts/fuzz", name, "--smoke"], FUZZ_LIMIT_S)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for name, outcome in zip(FUZZERS, pool.map(smoke, FUZZERS)):
+            count_single(totals, f"fuzz {name}", outcome)
 
 
 def sanitizer_builds():

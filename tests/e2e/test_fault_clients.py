@@ -189,10 +189,11 @@ def slowloris(t):
     adversary = Adversary(t)
     backend = adversary.server(echo, expected=(OSError, EOFError))
     dripping = adversary.server(drip, "drip", expected=(OSError,))
-    limits = {"idle_timeout": "2s", "handshake_timeout": "2s"}
+    limits = {"idle_timeout": "2s"}
+    secure = {"tls": t.shared.tls(), "handshake_timeout": "2s"}
     listeners = {
         "web": {"bind": ["127.0.0.1:0"], "pool": "app"} | limits,
-        "tls": {"bind": ["127.0.0.1:0"], "pool": "app", "tls": t.shared.tls()} | limits,
+        "tls": {"bind": ["127.0.0.1:0"], "pool": "app"} | limits | secure,
         "drip": {"bind": ["127.0.0.1:0"], "pool": "drip"} | limits,
     }
     pools = {"app": {"backends": [t.entry(backend)]}, "drip": {"backends": [t.entry(dripping)]}}

@@ -350,7 +350,8 @@ def key_update_flood(t):
     expect(updates == count, f"{updates} KeyUpdates were sent")
     growth = penstock.rss() - before
     if not t.small:
-        expect(growth < 2 << 20, f"{growth} bytes of memory more")
+        # The buffers that a shard has posted are touched one after another, 4 MiB of them.
+        expect(growth < 6 << 20, f"{growth} bytes of memory more")
         expect(penstock.cpu_seconds() - cpu < 2, "and little CPU")
     ours.close()
     process.wait(10)
