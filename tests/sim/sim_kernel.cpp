@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "allocations.h"
 #include "penstock/base/assert.h"
 #include "sim_parts.h"
 
@@ -21,7 +22,10 @@ Result<void> SimKernel::open_ring(io_uring& ring, const io::RingOptions& options
   auto queue = std::make_unique<Queue>();
   queue->ring = &ring;
   queue->sqes.resize(options.submission_entries);
-  queue->cqes.resize(options.completion_entries);
+  const std::uint32_t most = faults_.completion_entries;
+  const std::uint32_t completion_entries =
+      most > 0 ? std::min(most, options.completion_entries) : options.completion_entries;
+  queue->cqes.resize(completion_entries);
   ring = {};
   ring.sq.khead = &queue->sq_head;
   ring.sq.ktail = &queue->sq_tail;
@@ -31,8 +35,8 @@ Result<void> SimKernel::open_ring(io_uring& ring, const io::RingOptions& options
   ring.cq.khead = &queue->cq_head;
   ring.cq.ktail = &queue->cq_tail;
   ring.cq.cqes = queue->cqes.data();
-  ring.cq.ring_entries = options.completion_entries;
-  ring.cq.ring_mask = options.completion_entries - 1;
+  ring.cq.ring_entries = completion_entries;
+  ring.cq.ring_mask = completion_entries - 1;
   queues_.push_back(std::move(queue));
   return {};
 }
@@ -66,9 +70,11 @@ void SimKernel::close_buffer_ring(io_uring& ring, io_uring_buf_ring* buffers, st
 }
 
 int SimKernel::enter(io_uring& ring, std::uint32_t wait_for, Instant until) noexcept {
+  const Uncounted here;
   Queue& queue = queue_of(ring);
   queue.wakes_at = Instant::min();
   submit(queue);
+  flush_overflow(queue);
   const Instant resumed = now() + random_.duration(Duration::zero(), faults_.turn_cost_max);
   while (timeline_.run_one(resumed)) {
   }
@@ -148,6 +154,7 @@ std::shared_ptr<SimKernel::Socket> SimKernel::remove(int fd) {
 }
 
 int SimKernel::open_socket(const Endpoint& peer, const ConnectionOptions& /*options*/) noexcept {
+  const Uncounted here;
   PENSTOCK_ASSERT(peer.is_unix() || peer.is_ip());
   if (random_.chance(faults_.open_socket_fails)) {
     return random_.chance(0.7) ? -EMFILE : -EAFNOSUPPORT;
@@ -156,6 +163,7 @@ int SimKernel::open_socket(const Endpoint& peer, const ConnectionOptions& /*opti
 }
 
 int SimKernel::connect_now(int fd, const Endpoint& peer) noexcept {
+  const Uncounted here;
   PENSTOCK_ASSERT(peer.is_unix());
   Socket& socket = socket_at(fd);
   PENSTOCK_ASSERT(socket.stream == nullptr);
@@ -165,6 +173,7 @@ int SimKernel::connect_now(int fd, const Endpoint& peer) noexcept {
 }
 
 int SimKernel::accept_now(int listener_fd) noexcept {
+  const Uncounted here;
   Socket& socket = socket_at(listener_fd);
   PENSTOCK_ASSERT(socket.listener != nullptr);
   return accept_from(socket);
@@ -174,7 +183,7 @@ int SimKernel::accept_now(int listener_fd) noexcept {
 int SimKernel::accept_from(Socket& listener) {
   auto& queue = listener.listener->queue;
   if (queue.empty()) return -EAGAIN;
-  if (random_.chance(faults_.accept_out_of_files)) return -EMFILE;
+  if (random_.chance(faults_.accept_out_of_files)) return random_.chance(0.5) ? -EMFILE : -ENFILE;
   Stream* stream = queue.front();
   queue.pop_front();
   if (random_.chance(faults_.accept_aborted)) {
@@ -187,12 +196,14 @@ int SimKernel::accept_from(Socket& listener) {
 }
 
 Endpoint SimKernel::peer_of(int fd) noexcept {
+  const Uncounted here;
   const Socket& socket = socket_at(fd);
   if (socket.stream == nullptr || socket.stream->dead()) return {};
   return socket.stream->remote();
 }
 
 int SimKernel::shutdown_write(int fd) noexcept {
+  const Uncounted here;
   Socket& socket = socket_at(fd);
   const int result = socket.stream == nullptr ? -ENOTCONN : socket.stream->shut_write();
   print("shutdown_write", fd, result);
@@ -200,11 +211,13 @@ int SimKernel::shutdown_write(int fd) noexcept {
 }
 
 std::size_t SimKernel::unacknowledged(int fd) noexcept {
+  const Uncounted here;
   const Socket& socket = socket_at(fd);
   return socket.stream == nullptr ? 0 : socket.stream->unacknowledged();
 }
 
 void SimKernel::close(int fd) noexcept {
+  const Uncounted here;
   print("close", fd, 0);
   const auto socket = remove(fd);
   if (socket->stream != nullptr) return socket->stream->close();
@@ -213,6 +226,7 @@ void SimKernel::close(int fd) noexcept {
 }
 
 void SimKernel::close_with_reset(int fd) noexcept {
+  const Uncounted here;
   print("close_with_reset", fd, 0);
   const auto socket = remove(fd);
   PENSTOCK_ASSERT(socket->listener == nullptr && !socket->is_event);
@@ -233,6 +247,7 @@ Result<int> SimKernel::open_event() {
 }
 
 void SimKernel::notify(int event_fd) noexcept {
+  const Uncounted here;
   Socket& socket = socket_at(event_fd);
   PENSTOCK_ASSERT(socket.is_event);
   ++socket.event_count;

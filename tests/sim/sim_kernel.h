@@ -27,12 +27,14 @@ struct Faults {
   double watch_ends = 0;           ///< a multishot poll ends after an event
   double no_buffer = 0;            ///< -ENOBUFS although some are posted
   double accept_ends = 0;          ///< a multishot accept ends after a success
-  double accept_out_of_files = 0;  ///< -EMFILE; the connection stays queued
+  double accept_out_of_files = 0;  ///< -EMFILE or -ENFILE; the connection stays queued
   double accept_aborted = 0;       ///< -ECONNABORTED; the connection is gone
   double late_cancel = 0;          ///< what could complete does so before the cancel finds it
   double open_socket_fails = 0;    ///< -EMFILE or -EAFNOSUPPORT
   double no_local_port = 0;        ///< connect: -EADDRNOTAVAIL
   Duration turn_cost_max{};        ///< processor time that a turn takes
+  /// Entries of a completion ring that is opened, when it asks for more; 0: as many as it asks for.
+  std::uint32_t completion_entries = 0;
 };
 
 class SimKernel final : public io::Kernel {
@@ -123,6 +125,7 @@ class SimKernel final : public io::Kernel {
   bool attempt_connect(Queue& queue, Request& request);
   bool attempt_read(Queue& queue, Request& request);
   void post(Queue& queue, const Request& request, Answered answer) const;
+  static void flush_overflow(Queue& queue) noexcept;
   void print(const Queue& queue, const Request& request, const Answered* answer) const;
   void print(const char* call, int fd, int result) const;
 

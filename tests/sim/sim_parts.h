@@ -4,6 +4,7 @@
 #include <liburing.h>
 
 #include <bitset>
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -81,11 +82,15 @@ struct SimKernel::Queue {
   unsigned sq_tail = 0;
   unsigned cq_head = 0;
   unsigned cq_tail = 0;
+  std::deque<io_uring_cqe> overflow;  ///< completions that found the ring full, in their order
   std::list<Request> pending;
   std::map<std::uint16_t, BufferGroup> groups;
   Instant wakes_at = Instant::min();  ///< it can go on from then on; min: at once
 
-  [[nodiscard]] bool has_completions() const noexcept { return cq_head != cq_tail; }
+  [[nodiscard]] bool is_full() const noexcept { return cq_tail - cq_head == cqes.size(); }
+  [[nodiscard]] bool has_completions() const noexcept {
+    return cq_head != cq_tail || !overflow.empty();
+  }
 };
 
 }  // namespace penstock::sim

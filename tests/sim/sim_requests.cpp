@@ -226,7 +226,7 @@ bool SimKernel::can_complete_any(const Queue& queue) noexcept {
 
 /// Completes what can be completed, in an order of its own; true when it completed any.
 bool SimKernel::progress(Queue& queue, double postpone) {
-  const unsigned before = queue.cq_tail;
+  const std::size_t before = queue.cq_tail + queue.overflow.size();
   std::vector<std::list<Request>::iterator> order;
   for (auto it = queue.pending.begin(); it != queue.pending.end(); ++it) {
     if (can_complete(*it)) order.push_back(it);
@@ -236,7 +236,7 @@ bool SimKernel::progress(Queue& queue, double postpone) {
     if (random_.chance(postpone)) continue;
     if (!attempt(queue, *it)) queue.pending.erase(it);
   }
-  return queue.cq_tail != before;
+  return queue.cq_tail + queue.overflow.size() != before;
 }
 
 bool SimKernel::attempt(Queue& queue, Request& request) {
@@ -265,7 +265,9 @@ bool SimKernel::attempt_accept(Queue& queue, Request& request) {
   const bool multishot = (request.asked.ioprio & IORING_ACCEPT_MULTISHOT) != 0;
   while (!request.socket->listener->queue.empty()) {
     const int result = accept_from(*request.socket);
-    const bool goes_on = multishot && result >= 0 && !random_.chance(faults_.accept_ends);
+    // A multishot ends when its completion finds the ring full.
+    const bool goes_on = multishot && result >= 0 && !queue.is_full() && queue.overflow.empty() &&
+                         !random_.chance(faults_.accept_ends);
     post(queue, request, {.result = result, .flags = goes_on ? IORING_CQE_F_MORE : 0U});
     if (!goes_on) return false;
   }
@@ -329,7 +331,8 @@ bool SimKernel::attempt_send(Queue& queue, Request& request) {
 bool SimKernel::attempt_poll(Queue& queue, Request& request) {
   request.told_once = true;
   request.events_seen = request.socket->stream->writable_events();
-  const bool goes_on = !random_.chance(faults_.watch_ends);
+  const bool goes_on =
+      !queue.is_full() && queue.overflow.empty() && !random_.chance(faults_.watch_ends);
   post(queue, request, {.result = POLLOUT, .flags = goes_on ? IORING_CQE_F_MORE : 0U});
   return goes_on;
 }
@@ -364,12 +367,20 @@ void SimKernel::print(const Queue& queue, const Request& request, const Answered
 
 void SimKernel::post(Queue& queue, const Request& request, Answered answer) const {
   if (traced_) print(queue, request, &answer);
-  PENSTOCK_ASSERT(queue.cq_tail - queue.cq_head < queue.cqes.size());
-  io_uring_cqe& cqe = queue.cqes[queue.cq_tail & queue.ring->cq.ring_mask];
+  io_uring_cqe cqe{};
   cqe.user_data = request.asked.user_data;
   cqe.res = answer.result;
   cqe.flags = answer.flags;
-  ++queue.cq_tail;
+  queue.overflow.push_back(cqe);
+  flush_overflow(queue);
+}
+
+/// IORING_FEAT_NODROP: what found the ring full is kept, and comes when there is room.
+void SimKernel::flush_overflow(Queue& queue) noexcept {
+  while (!queue.overflow.empty() && !queue.is_full()) {
+    queue.cqes[queue.cq_tail++ & queue.ring->cq.ring_mask] = queue.overflow.front();
+    queue.overflow.pop_front();
+  }
 }
 
 /// Buffers that the application has posted since the last look.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "allocations.h"
 #include "penstock/base/log.h"
 
 namespace penstock::sim {
@@ -76,8 +77,11 @@ Tally World::run() {
 void World::turn(std::size_t index) {
   context_ = fmt::format("seed {:#x} turn {}", seed_, ++tally_.turns);
   set_assert_context(context_.c_str());
+  const AllocationCount allocations;
   auto goes_on = shards_[index]->turn();
   PENSTOCK_ASSERT(goes_on.has_value());
+  // An engine is made for each TLS session; nothing else of ours allocates while serving.
+  PENSTOCK_ASSERT(allocations.value() == 0 || setup_.tls);
   while (const auto record = records_[index]->pop()) take_record(*record);
   if (*goes_on) return;
   PENSTOCK_ASSERT(stopping_ && shards_[index]->listeners_released());

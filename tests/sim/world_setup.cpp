@@ -78,7 +78,8 @@ void World::draw_faults() {
               .late_cancel = some(0.8),
               .open_socket_fails = some(0.1),
               .no_local_port = some(0.1),
-              .turn_cost_max = Duration(random_.below(50'000))};
+              .turn_cost_max = Duration(random_.below(50'000)),
+              .completion_entries = random_.chance(0.2) ? 2U : 0U};
   }
   if (setup_.faulty && random_.chance(0.2)) {  // for a while there is no descriptor at all
     const Duration begins = random_.duration(0s, setup_.active_time);
