@@ -104,12 +104,13 @@ bool Leg::sent(int result, io::Ring& ring) noexcept {
   return true;
 }
 
-void Leg::cancel(io::Ring& ring) noexcept {
+bool Leg::quiesce(io::Ring& ring) noexcept {
   if (receive_op.in_flight && !cancel_receive_op.in_flight) {
     ring.cancel(cancel_receive_op, receive_op);
   }
   const io::Op& waiting = writable_op.in_flight ? writable_op : send_op;
   if (waiting.in_flight && !cancel_send_op.in_flight) ring.cancel(cancel_send_op, waiting);
+  return !busy();
 }
 
 void Leg::became_writable() noexcept {

@@ -51,8 +51,10 @@ class Leg {
                                   io::BufferPool& buffers) noexcept;
   /// Takes a send's result into account. False when the socket is dead: fate_of(result) says how.
   [[nodiscard]] bool sent(int result, io::Ring& ring) noexcept;
-  /// Asks the kernel to let go of what it holds, unless that was asked already.
-  void cancel(io::Ring& ring) noexcept;
+  /// The one step before a leg changes its path or its owner, or is closed: asks the kernel to let
+  /// go of every request on the socket. True once it holds none; until then call it again after
+  /// each completion. What a late receive brings stays in incoming, what was not sent in outgoing.
+  [[nodiscard]] bool quiesce(io::Ring& ring) noexcept;
   /// The socket may take more than it did.
   void became_writable() noexcept;
 

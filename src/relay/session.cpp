@@ -93,7 +93,8 @@ void Session::on_timer() {
     case Phase::dialing:
       if (back_.fd < 0) return dial();
       connect_cancelled_ = true;
-      return back_.cancel(context_.ring);
+      (void)back_.quiesce(context_.ring);
+      return;
     case Phase::relaying:
       return on_quiet();
     case Phase::closing:

@@ -103,9 +103,8 @@ bool Session::join() {
   if (planted(Planted::close_in_flight)) return true;
   bool joined = true;
   for (Leg* leg : {&front_, &back_}) {
-    if (!leg->busy()) continue;
-    joined = false;
-    if (!timer_.scheduled()) leg->cancel(context_.ring);
+    const bool quiet = timer_.scheduled() ? !leg->busy() : leg->quiesce(context_.ring);
+    joined = joined && quiet;
   }
   // A cancel may come while the request cannot be cancelled: it is tried again, but not at every
   // completion.

@@ -36,8 +36,7 @@ class SecuredLeg {
   SecuredLeg(const SecuredLeg&) = delete;
   SecuredLeg& operator=(const SecuredLeg&) = delete;
   ~SecuredLeg() {
-    leg.cancel(*ring);
-    (void)turn_until([this] { return !leg.busy(); }, false);
+    (void)turn_until([this] { return leg.quiesce(*ring); }, false);
     leg.incoming.clear();
     leg.outgoing.clear();
     kernel.close(leg.fd);
