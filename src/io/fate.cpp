@@ -24,7 +24,7 @@ Fate fate_of(int result) noexcept {
     case ENETDOWN:
     case EHOSTDOWN:
     case EAFNOSUPPORT:  // IPv6 is switched off here
-    case EACCES:  // a local firewall rule, or a unix socket file that we may not write to
+    case EACCES:        // a local firewall rule, or a unix socket file that we may not write to
     case EPERM:
       return Fate::unreachable;
     case ETIMEDOUT:  // SYN retries, TCP_USER_TIMEOUT or keepalive ran out
