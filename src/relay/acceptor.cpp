@@ -55,9 +55,10 @@ void Acceptor::on_completion(const io::Completion& completion) {
       context_.ring.cancel(socket.cancel_op, socket.accept_op);
     return;
   }
+  const bool forgotten = planted(Planted::accept_not_rearmed) && completion.result >= 0;
   if (stopping_) {
     drain(socket);
-  } else if (!paused_ && !(planted(Planted::accept_not_rearmed) && completion.result >= 0)) {
+  } else if (!paused_ && !forgotten) {
     arm(socket);  // a one-shot accept, or a multishot that the kernel ended
   }
 }
