@@ -38,6 +38,7 @@ TEMPLATE_TEST_CASE("a notify from elsewhere wakes a ring that waits", "[enter]",
   while (wake.in_flight && world.kernel().now() - start < 3s) driver.turn(5s);
   CHECK(driver.wait(wake).result == 8);
   CHECK(world.kernel().now() - start < 3s);
+  world.join_notifier();
 }
 
 TEMPLATE_TEST_CASE("a notify before anyone waits is not lost, and many wake once", "[enter]",

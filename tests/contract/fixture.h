@@ -22,10 +22,11 @@ struct Connected {
                                                                .large_count = 4,
                                                                .small_posted = 16,
                                                                .large_posted = 4})
-      : driver(world, buffers), listener(world.listen(family)) {
+      : driver(world, buffers),
+        listener(world.listen(family)),
+        remote(world.connect(listener.at)),
+        fd(driver.own(world.kernel().accept_now(listener.fd))) {
     driver.own(listener.fd);
-    remote = world.connect(listener.at);
-    fd = driver.own(world.kernel().accept_now(listener.fd));
   }
 
   /// Reads at the far end until `size` bytes are there or the stream has ended.
@@ -51,7 +52,7 @@ struct Connected {
   Driver driver;
   OwnListener listener;
   std::unique_ptr<Remote> remote;
-  int fd = -1;
+  int fd;
 };
 
 }  // namespace penstock::contract

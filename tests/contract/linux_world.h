@@ -20,6 +20,7 @@ class LinuxWorld final : public World {
   [[nodiscard]] Endpoint refusing() override;
   void pause() override;
   void notify_later(int event_fd) override;
+  void join_notifier() override { notifier_.join(); }
 
  private:
   [[nodiscard]] Endpoint free_address(Family family);

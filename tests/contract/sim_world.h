@@ -17,6 +17,7 @@ class SimWorld final : public World {
   [[nodiscard]] Endpoint refusing() override;
   void pause() override { kernel_.run_for(1ms); }
   void notify_later(int event_fd) override;
+  void join_notifier() override {}
 
  private:
   [[nodiscard]] Endpoint free_address(Family family);

@@ -83,6 +83,8 @@ class World {
   virtual void pause() = 0;
   /// Calls kernel().notify() from elsewhere, after a few milliseconds.
   virtual void notify_later(int event_fd) = 0;
+  /// Waits until that call has returned: before then the event may not be closed.
+  virtual void join_notifier() = 0;
 };
 
 }  // namespace penstock::contract

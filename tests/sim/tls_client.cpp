@@ -1,5 +1,4 @@
 // The steps of a TLS client, and a source of randomness that the seed owns.
-#define OPENSSL_SUPPRESS_DEPRECATED  // RAND_set_rand_method: the only way to own the randomness
 #include "tls_client.h"
 
 #include <openssl/err.h>

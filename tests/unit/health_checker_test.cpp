@@ -23,7 +23,7 @@ using End = Manner::End;
 
 const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-FakeBackend::Script always(Manner manner) {
+FakeBackend::Script always(const Manner& manner) {
   return [manner](int) { return manner; };
 }
 

@@ -170,7 +170,7 @@ TEST_CASE("garbage instead of a ClientHello fails", "[tls]") {
   }
   SECTION("noise of any size") {
     const unsigned seed = GENERATE(range(1U, 40U));
-    server.deliver(random_bytes(seed * 50, seed));
+    server.deliver(random_bytes(std::size_t{50} * seed, seed));
     server.ended = true;
     const Status status = server.handshake();
     REQUIRE((status == Status::failed || status == Status::truncated));
