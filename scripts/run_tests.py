@@ -25,7 +25,7 @@ FUZZERS = ("config", "http", "sim", "tls")
 TIERS = ("full", "coop", "plain")
 TAIL_LINES = 40
 # Modules of the end-to-end suite in which sessions and handshakes are what fails without memory.
-SHORTAGE_MODULES = r"^test_(tls|reset|halfclose|limits|connect):"
+SHORTAGE_MODULES = r"^test_(tls|reset|halfclose|connect):"
 
 BUILD_LIMIT_S = 1500
 CHECK_LIMIT_S = 1800
