@@ -69,7 +69,7 @@ TEST_CASE("seeds that once failed do not any more", "[sim][seeds]") {
 }
 
 TEST_CASE("a seed gives the same run every time", "[sim]") {
-  for (const std::uint64_t seed : {1, 19, 77}) {
+  for (const std::uint64_t seed : {1U, 19U, 77U}) {
     const Tally first = World(seed).run();
     const Tally second = World(seed).run();
     CHECK(first.turns == second.turns);
