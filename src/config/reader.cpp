@@ -98,8 +98,11 @@ std::string Value::description() const {
   if (const auto* text = node_->as_string()) return quote(text->get());
   if (is_written_octal()) return fmt::format("the number 0o{:o}", node_->as_integer()->get());
   if (const auto* number = node_->as_integer()) return fmt::format("the number {}", number->get());
-  if (const auto* number = node_->as_floating_point())
-    return fmt::format("the number {:#}", number->get());
+  if (const auto* number = node_->as_floating_point()) {
+    const std::string digits = fmt::format("{}", number->get());
+    const bool looks_whole = digits.find_first_not_of("-0123456789") == std::string::npos;
+    return fmt::format("the number {}{}", digits, looks_whole ? ".0" : "");
+  }
   if (const auto* flag = node_->as_boolean()) return flag->get() ? "true" : "false";
   if (node_->is_array()) return "a list";
   if (node_->is_table()) return "a table";
