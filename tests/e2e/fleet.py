@@ -136,6 +136,7 @@ def make_certificates(folder):
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     (folder / "leaf.ext").write_text(
         "subjectAltName = DNS:penstock.test, IP:127.0.0.1\nbasicConstraints = CA:FALSE\n"
+        "subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n"
     )
     openssl(
         "req",
@@ -147,6 +148,8 @@ def make_certificates(folder):
         "ca.pem",
         "-subj",
         "/CN=penstock test CA",
+        "-addext",
+        "keyUsage = critical, keyCertSign, cRLSign",  # Python 3.13 wants it
         "-days",
         "30",
     )
