@@ -247,8 +247,8 @@ def ports_exhausted(t):
                 yield from peer.send(b"ping")
                 peer.half_close()
                 return (yield from peer.until_end()).size
-            except (ConnectionResetError, BrokenPipeError):
-                return 0  # before the script got to its end
+            except OSError:
+                return 0  # reset before the script got to its end
 
         return script
 
