@@ -237,10 +237,6 @@ class Nginx:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
 
-    def close(self):
-        """What every backend of a test can do."""
-        self.kill()
-
     def _error_log(self):
         path = self.folder / "error.log"
         return path.read_text(errors="replace") if path.exists() else ""

@@ -94,6 +94,7 @@ class Penstock:
         self.worker_threads = set()
         self.baseline = None
         self.checked = False  # the exit was part of the test
+        self.told_to_end = False  # a second signal would cut its sessions
         self.wrong_end = None  # how it ended, when the test expected another end
         self._changed = threading.Condition()
         self._threads = []
@@ -139,10 +140,15 @@ class Penstock:
         self.wait_log(r"^ready: ", seconds)
         self.baseline = self.descriptors()
 
+    def signal(self, number):
+        """SIGTERM or SIGINT."""
+        self.told_to_end = True
+        self.process.send_signal(number)
+
     def stop(self, code=0, seconds=5.0):
-        """SIGTERM, then the expected exit within `seconds`."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        """SIGTERM unless it came before, then the expected exit within `seconds`."""
+        if self.process.poll() is None and not self.told_to_end:
+            self.signal(signal.SIGTERM)
         self.wait_exit(code, seconds)
 
     def wait_exit(self, code, seconds):

@@ -114,7 +114,9 @@ class Context:
         return "fail-alloc" in self.switches
 
     def defer(self, function):
-        """Runs `function` after the test, last first, whatever happened."""
+        """Runs `function` after the test, last first, whatever happened; it ends what the test has
+        started around penstock.
+        """
         self._deferred.append(function)
 
     def bulk(self, size):
@@ -166,7 +168,6 @@ class Context:
             self, folder, {"listeners": listeners, "pools": pools}, process or {}, **options
         )
         self.penstocks.append(instance)
-        self.defer(instance.kill)
         instance.start()
         return instance
 
@@ -178,19 +179,23 @@ class Context:
 
     def verify_failing(self):
         """The promises of every run, after a test that may have stopped anywhere."""
-        for backend in self.backends:
-            backend.close()
+        self._end_peers()
         gc.collect()  # closes the sockets of frames that an exception left
         for instance in self.penstocks:
             instance.verify()
 
     def close(self):
-        for function in reversed(self._deferred):
+        for instance in self.penstocks:
+            instance.kill()
+        self._end_peers()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _end_peers(self):
+        while self._deferred:
             try:
-                function()
+                self._deferred.pop()()
             except Exception:
                 traceback.print_exc()
-        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 def run_case(case, options, shared):

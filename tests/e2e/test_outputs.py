@@ -45,7 +45,7 @@ def stuck_stderr(t):
     penstock.wait_log(r"^SIGHUP: ")
 
     penstock.stop_reading_log()
-    penstock.process.send_signal(signal.SIGTERM)
+    penstock.signal(signal.SIGTERM)
     expect(penstock.process.wait(5) == 0, "SIGTERM ends it with 0")
     penstock.go_on_reading_log()
     penstock.wait_exit(0, 1)

@@ -50,7 +50,7 @@ def queue_up(penstock, count, send):
         streams = [clients.Stream(clients.connect(penstock.address())) for _ in range(count)]
         for stream in streams:
             send(stream)
-        penstock.process.send_signal(signal.SIGTERM)
+        penstock.signal(signal.SIGTERM)
     finally:
         penstock.process.send_signal(signal.SIGCONT)
     return streams
@@ -85,7 +85,7 @@ def queued_tls(t):
     penstock = t.front([backend], "tls13")
     penstock.process.send_signal(signal.SIGSTOP)
     connections = [clients.connect(penstock.address()) for _ in range(10)]
-    penstock.process.send_signal(signal.SIGTERM)
+    penstock.signal(signal.SIGTERM)
     penstock.process.send_signal(signal.SIGCONT)
     for connection in connections:
         with clients.TlsStream(connection, t.shared.client_context("tls13")) as stream:
@@ -113,7 +113,7 @@ def sigint(t):
     backend = fleet.Backend(t, fleet.echo)
     penstock = t.front([backend])
     start = time.monotonic()
-    penstock.process.send_signal(signal.SIGINT)
+    penstock.signal(signal.SIGINT)
     penstock.wait_exit(0, 3)
     expect(time.monotonic() - start < pace.slow(2), f"it took {time.monotonic() - start:.2f} s")
 
@@ -130,7 +130,7 @@ def cut_at_timeout(t):
     penstock = t.front([backend], process={"shutdown_timeout": "1s"})
     stream = open_session(t, penstock)
     start = time.monotonic()
-    penstock.process.send_signal(signal.SIGTERM)
+    penstock.signal(signal.SIGTERM)
     expect(clients.drain(stream).end == "reset", "the client sees a reset")
     penstock.wait_exit(0, 4)
     seconds = time.monotonic() - start
@@ -146,10 +146,10 @@ def second_signal(t):
     for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)):
         penstock = t.front([backend])
         with open_session(t, penstock) as stream:
-            penstock.process.send_signal(first)
+            penstock.signal(first)
             wait_refusal(penstock)
             expect(penstock.process.poll() is None, "it waits for its session")
-            penstock.process.send_signal(second)
+            penstock.signal(second)
             penstock.wait_exit(1, 2)
             expect(clients.drain(stream).end == "reset", "the client sees a reset")
         final = penstock.snapshots[-1]["sessions"]
@@ -164,7 +164,7 @@ def transfer_outlives_sigterm(t):
         penstock = t.front([backend], kind)
         with clients.open_stream(kind, penstock.address(), t.shared) as stream:
             head = stream.exactly(1000)
-            penstock.process.send_signal(signal.SIGTERM)
+            penstock.signal(signal.SIGTERM)
             wait_refusal(penstock)
             rest = clients.drain(stream)
         expect(len(head) + rest.size == payload.size and rest.end == "fin", f"{kind}: {rest}")
@@ -189,7 +189,7 @@ def waiting_at_the_limit(t):
     for stream in waiting:
         t.defer(stream.close)
         stream.sendall(b"waited")
-    penstock.process.send_signal(signal.SIGTERM)
+    penstock.signal(signal.SIGTERM)
     penstock.wait_log(r"^stopping on SIGTERM")
     until(lambda: not is_accepting(penstock.address()), 5, "new connections are not taken")
     running.finish()
