@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "penstock/base/log.h"
-#include "start_thread.h"
+#include "penstock/base/start_thread.h"
 #include "words.h"
 
 namespace penstock::app {

@@ -1,7 +1,5 @@
-// The arithmetic of descriptors, and the one system call that gives more of them.
+// The arithmetic of descriptors.
 #include "penstock/app/capacity.h"
-
-#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -26,19 +24,6 @@ constexpr std::uint64_t reserve = 64;
 constexpr std::uint64_t most_connections = 1'000'000;
 
 }  // namespace
-
-std::uint64_t raise_descriptor_limit(std::uint64_t wanted) noexcept {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
-  if (limit.rlim_max < wanted) {
-    // Only with CAP_SYS_RESOURCE, and at most to the sysctl fs.nr_open.
-    const rlimit higher{.rlim_cur = wanted, .rlim_max = wanted};
-    if (::setrlimit(RLIMIT_NOFILE, &higher) == 0) return wanted;
-  }
-  const rlimit allowed{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
-  if (::setrlimit(RLIMIT_NOFILE, &allowed) == 0) return allowed.rlim_cur;
-  return limit.rlim_cur;
-}
 
 std::uint64_t descriptors_for(std::uint64_t connections, const DescriptorNeeds& needs) noexcept {
   const std::uint64_t probes = needs.probes == 0 ? 0 : needs.probes + for_health;

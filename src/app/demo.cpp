@@ -12,7 +12,7 @@
 #include "demo_fleet.h"
 #include "demo_status.h"
 #include "penstock/app/command_line.h"
-#include "penstock/app/cpus.h"
+#include "penstock/base/cpus.h"
 #include "penstock/base/log.h"
 #include "penstock/net/socket.h"
 #include "penstock/tls/identity.h"

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/base/start_thread.h"
 #include "penstock/io/linux_kernel.h"
-#include "start_thread.h"
 
 namespace penstock::app {
 namespace {

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "penstock/base/log.h"
+#include "penstock/base/start_thread.h"
 #include "penstock/io/linux_kernel.h"
-#include "start_thread.h"
 #include "words.h"
 
 namespace penstock::app {

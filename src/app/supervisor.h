@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "listening_sockets.h"
-#include "own_thread.h"
 #include "penstock/app/access_log.h"
 #include "penstock/base/line_output.h"
+#include "penstock/base/own_thread.h"
 #include "penstock/config/config.h"
 #include "penstock/health/checker.h"
 #include "penstock/io/linux_kernel.h"

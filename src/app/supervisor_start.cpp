@@ -10,7 +10,8 @@
 
 #include "penstock/app/capacity.h"
 #include "penstock/app/command_line.h"
-#include "penstock/app/cpus.h"
+#include "penstock/base/cpus.h"
+#include "penstock/base/descriptor_limit.h"
 #include "penstock/base/log.h"
 #include "service_manager.h"
 #include "supervisor.h"

@@ -45,11 +45,5 @@ TEST_CASE("a practically unlimited process reserves room for a million connectio
   CHECK(capacity_for(std::uint64_t{1} << 30, needs, 2'000'000).connections == 2'000'000);
 }
 
-TEST_CASE("the limit of open files can be raised to the hard limit by anyone", "[app]") {
-  const std::uint64_t first = raise_descriptor_limit(0);
-  CHECK(first > 0);
-  CHECK(raise_descriptor_limit(0) == first);
-}
-
 }  // namespace
 }  // namespace penstock::app

@@ -1,5 +1,5 @@
-// How many connections fit into this process: descriptors first, since they are what runs out. Pure
-// but for raise_descriptor_limit(); asked once, by the supervisor, at start.
+// How many connections fit into this process: descriptors first, since they are what runs out.
+// Pure; asked once, by the supervisor, at start.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +7,6 @@
 #include <optional>
 
 namespace penstock::app {
-
-/// Raises RLIMIT_NOFILE's soft limit as far as this user may (to the hard limit, and beyond it with
-/// the privilege to, up to what max_connections needs). Returns the limit that holds now.
-[[nodiscard]] std::uint64_t raise_descriptor_limit(std::uint64_t wanted) noexcept;
 
 /// What else needs descriptors beside sessions.
 struct DescriptorNeeds {

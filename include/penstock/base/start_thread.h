@@ -11,7 +11,7 @@
 
 #include "penstock/base/result.h"
 
-namespace penstock::app {
+namespace penstock {
 
 /// Starts a thread that runs `body`, with a std::stop_token if it takes one. `name` is for the
 /// error.
@@ -29,4 +29,4 @@ template <class Body>
   }
 }
 
-}  // namespace penstock::app
+}  // namespace penstock

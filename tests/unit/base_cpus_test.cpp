@@ -6,9 +6,9 @@
 #include <thread>
 #include <vector>
 
-#include "penstock/app/cpus.h"
+#include "penstock/base/cpus.h"
 
-namespace penstock::app {
+namespace penstock {
 namespace {
 
 /// A folder that stands in for /, removed at the end.
@@ -34,7 +34,7 @@ class FakeRoot {
   std::string path_;
 };
 
-TEST_CASE("the quota of a version 2 control group is quota over period", "[app]") {
+TEST_CASE("the quota of a version 2 control group is quota over period", "[base]") {
   CHECK(parse_cpu_max("150000 100000\n") == 1.5);
   CHECK(parse_cpu_max("max 100000\n") == std::nullopt);
   CHECK(parse_cpu_max("50000") == std::nullopt);
@@ -42,7 +42,7 @@ TEST_CASE("the quota of a version 2 control group is quota over period", "[app]"
   CHECK(parse_cpu_max("1000 0\n") == std::nullopt);
 }
 
-TEST_CASE("the smallest quota on the way up to the root of the version 2 tree counts", "[app]") {
+TEST_CASE("the smallest quota on the way up to the root of the version 2 tree counts", "[base]") {
   const FakeRoot root;
   root.write("/proc/self/cgroup", "0::/machine/service\n");
   root.write("/sys/fs/cgroup/machine/service/cpu.max", "800000 100000\n");
@@ -50,14 +50,14 @@ TEST_CASE("the smallest quota on the way up to the root of the version 2 tree co
   CHECK(cpu_quota(root.path()) == 2.5);
 }
 
-TEST_CASE("a container that does not see its group's folder uses the mount's own quota", "[app]") {
+TEST_CASE("a container that does not see its group's folder uses the mount's own quota", "[base]") {
   const FakeRoot root;
   root.write("/proc/self/cgroup", "0::/docker/0123\n");
   root.write("/sys/fs/cgroup/cpu.max", "50000 100000\n");
   CHECK(cpu_quota(root.path()) == 0.5);
 }
 
-TEST_CASE("version 1 quotas are found under the controller's mount", "[app]") {
+TEST_CASE("version 1 quotas are found under the controller's mount", "[base]") {
   const FakeRoot root;
   root.write("/proc/self/cgroup", "5:memory:/other\n4:cpu,cpuacct:/service\n");
   SECTION("a quota") {
@@ -72,12 +72,12 @@ TEST_CASE("version 1 quotas are found under the controller's mount", "[app]") {
   }
 }
 
-TEST_CASE("without control groups there is no quota", "[app]") {
+TEST_CASE("without control groups there is no quota", "[base]") {
   const FakeRoot root;
   CHECK(cpu_quota(root.path()) == std::nullopt);
 }
 
-TEST_CASE("there is one shard per CPU, at most the quota rounded up, at least one", "[app]") {
+TEST_CASE("there is one shard per CPU, at most the quota rounded up, at least one", "[base]") {
   CHECK(shards_for(8, std::nullopt) == 8);
   CHECK(shards_for(8, 2.5) == 3);
   CHECK(shards_for(2, 6.0) == 2);
@@ -85,7 +85,7 @@ TEST_CASE("there is one shard per CPU, at most the quota rounded up, at least on
   CHECK(shards_for(0, std::nullopt) == 1);
 }
 
-TEST_CASE("a thread can be pinned to each CPU it may use", "[app]") {
+TEST_CASE("a thread can be pinned to each CPU it may use", "[base]") {
   const std::vector<int> cpus = allowed_cpus();
   REQUIRE_FALSE(cpus.empty());
   std::thread([&] {
@@ -96,4 +96,4 @@ TEST_CASE("a thread can be pinned to each CPU it may use", "[app]") {
 }
 
 }  // namespace
-}  // namespace penstock::app
+}  // namespace penstock

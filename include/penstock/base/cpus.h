@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace penstock::app {
+namespace penstock {
 
 /// The CPUs of the calling thread's affinity mask, ascending. Empty when the kernel does not tell.
 [[nodiscard]] std::vector<int> allowed_cpus();
@@ -28,4 +28,4 @@ namespace penstock::app {
 /// Keeps the calling thread on one CPU. False when the kernel refuses; the thread runs anyway.
 bool pin_this_thread(int cpu) noexcept;
 
-}  // namespace penstock::app
+}  // namespace penstock

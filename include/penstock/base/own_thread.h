@@ -16,9 +16,9 @@
 
 #include "penstock/base/assert.h"
 #include "penstock/base/result.h"
-#include "start_thread.h"
+#include "penstock/base/start_thread.h"
 
-namespace penstock::app {
+namespace penstock {
 
 template <class T>
 class OwnThread {
@@ -91,4 +91,4 @@ class OwnThread {
   std::jthread thread_;  // none when it could not be started
 };
 
-}  // namespace penstock::app
+}  // namespace penstock

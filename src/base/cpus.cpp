@@ -1,6 +1,6 @@
 // Reads the affinity mask and the control groups' files. What cannot be read grants everything: a
 // wrong guess costs some scheduling, not correctness.
-#include "penstock/app/cpus.h"
+#include "penstock/base/cpus.h"
 
 #include <sched.h>
 
@@ -11,7 +11,7 @@
 #include <fstream>
 #include <iterator>
 
-namespace penstock::app {
+namespace penstock {
 namespace {
 
 std::optional<std::string> read_file(const std::string& path) {
@@ -135,4 +135,4 @@ bool pin_this_thread(int cpu) noexcept {
   return ::sched_setaffinity(0, bytes, sets.data()) == 0;
 }
 
-}  // namespace penstock::app
+}  // namespace penstock
