@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "penstock/base/planted.h"
 #include "sweep.h"
@@ -13,12 +14,11 @@
 namespace penstock::sim {
 namespace {
 
-int replay(std::uint64_t seed, bool traced) {
+void replay(std::uint64_t seed, bool traced) {
   // What led to a failed assertion is printed before it ends the process.
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   const Tally tally = World(seed, traced).run();
   fmt::print("seed {:#x}: {}\n", seed, tally.text());
-  return 0;
 }
 
 int run_range(SweepOptions options) {
@@ -62,10 +62,10 @@ int hunt(SweepOptions options, const std::string& only) {
 int run(int argc, char** argv) {
   CLI::App app("Runs production's shards under a simulated kernel.", "sim-run");
   SweepOptions options{.jobs = usual_jobs(), .on_progress = {}};
-  std::string seed;
+  std::vector<std::string> seeds;
   double minutes = 0;
   bool quiet = false;
-  app.add_option("seed", seed, "replay this seed and print its trace");
+  app.add_option("seed", seeds, "replay this seed, or several in turn, and print its trace");
   app.add_flag("--no-trace", quiet, "replay without the trace");
   app.add_option("--seeds", options.count, "run so many seeds");
   app.add_option("--first", options.first, "the first of them (1)");
@@ -78,7 +78,8 @@ int run(int argc, char** argv) {
   app.add_option("--bug", only, "only this one");
 #endif
   CLI11_PARSE(app, argc, argv);
-  if (!seed.empty()) return replay(std::strtoull(seed.c_str(), nullptr, 0), !quiet);
+  for (const std::string& seed : seeds) replay(std::strtoull(seed.c_str(), nullptr, 0), !quiet);
+  if (!seeds.empty()) return 0;
   if (minutes > 0) {
     if (app.count("--seeds") == 0) options.count = std::numeric_limits<std::uint64_t>::max() / 2;
     options.limit =

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "penstock/base/assert.h"
+#include "penstock/tls/context.h"
 
 namespace penstock::sim {
 namespace {
@@ -49,13 +50,22 @@ SSL_CTX* context_of(bool tls13) {
   return contexts[tls13 ? 1 : 0];
 }
 
+/// Draws what production draws once a process, such as the keys of tickets: the first world with
+/// TLS would be another one otherwise when it runs again.
+bool make_process_keys() {
+  tls::ServerOptions options;
+  options.certificates.push_back(tls_identity());
+  return tls::Context::create_server(options).has_value();
+}
+
 }  // namespace
 
 void seed_tls(std::uint64_t seed) {
   static const bool installed = RAND_set_rand_method(&seeded) == 1;
   PENSTOCK_ASSERT(installed);
   (void)context_of(true);
-  (void)tls_identity();
+  static const bool warm = make_process_keys();
+  PENSTOCK_ASSERT(warm);
   randomness() = Random(seed);
 }
 
@@ -143,6 +153,11 @@ std::uint64_t TlsClient::arrived() const noexcept {
     plaintext = so_far;
   }
   return plaintext;
+}
+
+void TlsClient::end_connection() {
+  options_.fin_after_notify = true;
+  if (notified_at_ != 0 && outgoing_.empty()) (void)finish();
 }
 
 bool TlsClient::end_arrived() const noexcept {

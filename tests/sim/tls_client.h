@@ -44,6 +44,9 @@ class TlsClient {
   int send(std::span<const std::byte> from);
   /// Sends close_notify: 0 once it is out, -EAGAIN: call it again.
   int finish();
+  /// Ends the TCP stream with the TLS stream, now if that has ended: a server that waits for the
+  /// rest of a record whose length was corrupted would do so for good.
+  void end_connection();
 
   /// Asks the server to answer with new keys of its own (TLS 1.3). What it takes goes out with the
   /// next call.
