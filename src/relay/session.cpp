@@ -107,41 +107,41 @@ void Session::on_timer() {
 void Session::cut(CloseReason reason) { close(reason, Ending::abort); }
 
 void Session::pump_preface() {
-  const Leg::Handshake state = front_.handshake(context_.buffers);
+  const wire::Leg::Handshake state = front_.handshake(context_.buffers);
   front_.arm_send(context_.ring);
   switch (state) {
-    case Leg::Handshake::done:
+    case wire::Leg::Handshake::done:
       return dial();
-    case Leg::Handshake::needs_output:
+    case wire::Leg::Handshake::needs_output:
       return;
-    case Leg::Handshake::needs_input:
+    case wire::Leg::Handshake::needs_input:
       if (planted(Planted::handshake_deadline_moves))
         wake_at(context_.now + listener().handshake_timeout);
       if (!front_.receive_op.in_flight) front_.arm_receive(context_.buffers, context_.ring);
       return;
-    case Leg::Handshake::gone:
+    case wire::Leg::Handshake::gone:
       return close(CloseReason::client_gone, Ending::abort);
-    case Leg::Handshake::failed:
+    case wire::Leg::Handshake::failed:
       return close(CloseReason::handshake_failed, Ending::flush);
   }
 }
 
 void Session::on_received(Side from, const io::Completion& completion) {
-  const Leg::Received what = leg(from).received(completion, context_.buffers);
+  const wire::Leg::Received what = leg(from).received(completion, context_.buffers);
   if (completion.result > 0) context_.counters.receives.add();
-  if (what == Leg::Received::no_buffer) context_.counters.buffer_shortages.add();
-  if (planted(Planted::no_rearm_after_enobufs) && what == Leg::Received::no_buffer) return;
+  if (what == wire::Leg::Received::no_buffer) context_.counters.buffer_shortages.add();
+  if (planted(Planted::no_rearm_after_enobufs) && what == wire::Leg::Received::no_buffer) return;
   if (phase_ == Phase::preface) return pump_preface();
   PENSTOCK_ASSERT(phase_ == Phase::relaying);  // nothing is received while dialing
-  if (what == Leg::Received::reset) return fail(from, reset_by(from));
-  if (what == Leg::Received::timed_out) return fail(from, timed_out_by(from));
+  if (what == wire::Leg::Received::reset) return fail(from, reset_by(from));
+  if (what == wire::Leg::Received::timed_out) return fail(from, timed_out_by(from));
   pump(from);
   // Encrypting may have waited for the rest of a handshake message of this peer.
   if (!pipe(other(from)).empty()) pump(other(from));
 }
 
 void Session::on_sent(Side to, const io::Completion& completion) {
-  Leg& sink = leg(to);
+  wire::Leg& sink = leg(to);
   if (!sink.sent(completion.result, context_.ring)) {
     if (phase_ != Phase::relaying) return close(CloseReason::client_gone, Ending::abort);
     return fail(to, io::fate_of(completion.result) == io::Fate::timed_out ? timed_out_by(to)
@@ -155,17 +155,17 @@ void Session::on_sent(Side to, const io::Completion& completion) {
 }
 
 void Session::on_writable(Side to) {
-  Leg& sink = leg(to);
+  wire::Leg& sink = leg(to);
   sink.became_writable();
   sink.arm_send(context_.ring);
 }
 
 /// Does whatever the direction from `from` can do next.
 void Session::pump(Side from) {
-  Leg& source = leg(from);
-  Leg& sink = leg(other(from));
+  wire::Leg& source = leg(from);
+  wire::Leg& sink = leg(other(from));
   if (phase_ != Phase::relaying) return;
-  const Leg::Stream stream = source.decode(pipe(from), context_.buffers);
+  const wire::Leg::Stream stream = source.decode(pipe(from), context_.buffers);
   if (sink.broken) {  // nobody takes these bytes any more
     pipe(from).clear();
     source.incoming.clear();
@@ -175,8 +175,8 @@ void Session::pump(Side from) {
   if (sink.broken) return fail(other(from), CloseReason::tls_error);
   source.arm_send(context_.ring);
   sink.arm_send(context_.ring);
-  if (stream == Leg::Stream::truncated) return fail(from, CloseReason::client_truncated);
-  if (stream == Leg::Stream::undecodable) return fail(from, CloseReason::tls_error);
+  if (stream == wire::Leg::Stream::truncated) return fail(from, CloseReason::client_truncated);
+  if (stream == wire::Leg::Stream::undecodable) return fail(from, CloseReason::tls_error);
   if (!pipe(from).empty() || !sink.flushed()) return;  // reads wait while the sink is blocked
   if (!source.needs_input()) return;  // the engine waits for room in what this leg sends
   if (source.stream_ended || source.input_ended) return end_direction(from);
@@ -185,8 +185,8 @@ void Session::pump(Side from) {
 
 /// Everything that came from `from` has been handed on (or has nowhere to go): passes its end on.
 void Session::end_direction(Side from) {
-  Leg& source = leg(from);
-  Leg& sink = leg(other(from));
+  wire::Leg& source = leg(from);
+  wire::Leg& sink = leg(other(from));
   const bool taken_for_fin = planted(Planted::end_after_reset_as_fin) && source.input_ended;
   if (source.broken && !taken_for_fin) {
     if (sink.broken) return close(*failure_, Ending::abort);
@@ -209,7 +209,7 @@ void Session::end_direction(Side from) {
 /// The leg of `side` broke. What was received from it is still delivered; what was meant for it is
 /// dropped.
 void Session::fail(Side side, CloseReason reason) {
-  Leg& lost = leg(side);
+  wire::Leg& lost = leg(side);
   PENSTOCK_ASSERT(lost.broken);
   // Both streams have been handed on; only our own end of stream did not reach a peer that is
   // through.
@@ -233,7 +233,7 @@ void Session::on_quiet() {
 }
 
 void Session::check_invariants() const {
-  for (const Leg* leg : {&front_, &back_}) {
+  for (const wire::Leg* leg : {&front_, &back_}) {
     PENSTOCK_ASSERT(!leg->receive_op.in_flight || (leg->fd >= 0 && leg->incoming.empty()));
     PENSTOCK_ASSERT(!leg->busy() || leg->fd >= 0);
     PENSTOCK_ASSERT(!leg->dead || leg->broken);

@@ -16,13 +16,13 @@
 #include <optional>
 
 #include "context.h"
-#include "leg.h"
 #include "penstock/balance/hash.h"
 #include "penstock/base/ids.h"
 #include "penstock/base/intrusive_list.h"
 #include "penstock/net/endpoint.h"
 #include "penstock/stats/close_reason.h"
 #include "penstock/time/timer_wheel.h"
+#include "penstock/wire/leg.h"
 
 namespace penstock::relay {
 
@@ -50,8 +50,8 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   };
   using CloseReason = stats::CloseReason;
 
-  [[nodiscard]] Leg& leg(Side side) noexcept { return side == Side::front ? front_ : back_; }
-  [[nodiscard]] Slice& pipe(Side from) noexcept { return pipes_[index(from)]; }
+  [[nodiscard]] wire::Leg& leg(Side side) noexcept { return side == Side::front ? front_ : back_; }
+  [[nodiscard]] wire::Slice& pipe(Side from) noexcept { return pipes_[index(from)]; }
   [[nodiscard]] const Routing::Listener& listener() const noexcept {
     return context_.routing.listeners[listener_.value];
   }
@@ -92,9 +92,9 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
 
   Context& context_;
   Timer timer_;
-  Leg front_;
-  Leg back_;
-  std::array<Slice, 2> pipes_;  // bytes of each direction's stream, between decode and encode
+  wire::Leg front_;
+  wire::Leg back_;
+  std::array<wire::Slice, 2> pipes_;  // bytes of each direction's stream, between decode and encode
   Endpoint client_;
   ListenerId listener_;
   Phase phase_ = Phase::preface;

@@ -36,7 +36,7 @@ void Session::close(CloseReason reason, Ending ending) {
 }
 
 void Session::on_closing_completion(const io::Completion& completion) {
-  Leg& leg = this->leg(completion.op.side);
+  wire::Leg& leg = this->leg(completion.op.side);
   if (completion.op.kind == io::OpKind::receive) {
     leg.incoming.clear();
     (void)leg.received(completion, context_.buffers);
@@ -55,7 +55,7 @@ void Session::settle() {
   if (ending_ == Ending::deliver && !finish_delivery()) return;
   ending_ = ending_ == Ending::clean || ending_ == Ending::flush ? Ending::clean : Ending::abort;
   if (!join()) return;
-  for (Leg* leg : {&front_, &back_}) {
+  for (wire::Leg* leg : {&front_, &back_}) {
     if (leg->fd < 0) continue;
     if (ending_ == Ending::clean) {
       context_.kernel.close(leg->fd);
@@ -83,7 +83,7 @@ bool Session::finish_flush() {
 
 /// True once the surviving leg's peer has acknowledged everything, or has stopped to.
 bool Session::finish_delivery() {
-  const Leg& sink = front_.broken ? back_ : front_;
+  const wire::Leg& sink = front_.broken ? back_ : front_;
   const std::size_t left =
       planted(Planted::reset_before_delivery) ? 0 : context_.kernel.unacknowledged(sink.fd);
   if (left != unacknowledged_) closing_deadline_ = context_.now + delivery_patience;
@@ -102,7 +102,7 @@ bool Session::finish_delivery() {
 bool Session::join() {
   if (planted(Planted::close_in_flight)) return true;
   bool joined = true;
-  for (Leg* leg : {&front_, &back_}) {
+  for (wire::Leg* leg : {&front_, &back_}) {
     const bool quiet = timer_.scheduled() ? !leg->busy() : leg->quiesce(context_.ring);
     joined = joined && quiet;
   }

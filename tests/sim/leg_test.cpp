@@ -1,6 +1,6 @@
 // A leg over the simulated kernel, for what seeds reach too seldom: a shard's large buffers all
 // held, an answer of TLS that is encrypted behind a send in flight.
-#include "../../src/relay/leg.h"
+#include "penstock/wire/leg.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
@@ -9,7 +9,7 @@
 #include "sim_kernel.h"
 #include "tls_client.h"
 
-namespace penstock::relay {
+namespace penstock::wire {
 namespace {
 
 /// A TLS leg that has done its handshake with a client, and the ring and pool that it works with.
@@ -164,4 +164,4 @@ TEST_CASE("what is encrypted behind a send in flight does not make the socket co
   CHECK(world.turn_until([&] { return leg.flushed() && world.received == sent; }));
 }
 
-}  // namespace penstock::relay
+}  // namespace penstock::wire

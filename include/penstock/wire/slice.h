@@ -9,7 +9,7 @@
 #include "penstock/base/assert.h"
 #include "penstock/io/buffer_pool.h"
 
-namespace penstock::relay {
+namespace penstock::wire {
 
 class Slice {
  public:
@@ -62,4 +62,4 @@ class Slice {
   std::uint32_t end_ = 0;
 };
 
-}  // namespace penstock::relay
+}  // namespace penstock::wire

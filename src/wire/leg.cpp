@@ -1,12 +1,12 @@
 // The two sides of a leg: what the kernel says about its socket, and how bytes pass between it and
 // a pipe.
-#include "leg.h"
+#include "penstock/wire/leg.h"
 
 #include <cerrno>
 
 #include "penstock/base/planted.h"
 
-namespace penstock::relay {
+namespace penstock::wire {
 namespace {
 
 /// A buffer of the wished class, or a small one when the large ones are used up: then bulk goes
@@ -223,4 +223,4 @@ int Leg::finish(io::Kernel& kernel, io::BufferPool& buffers) noexcept {
   return kernel.shutdown_write(fd);
 }
 
-}  // namespace penstock::relay
+}  // namespace penstock::wire

@@ -1,7 +1,7 @@
-// Leg: one end of a session: a socket, the ops on it and, when that end speaks TLS, the engine
-// between socket and stream. A leg knows no session; its owner is whatever its ops name. The
-// session never asks whether a leg is TLS: decode() and encode() move bytes between the socket's
-// side (incoming, outgoing) and a direction's pipe, as they are or through the engine. One shard's.
+// Leg: one end of a connection: a socket, the ops on it and, when that end speaks TLS, the engine
+// between socket and stream. It knows no session; its owner is whatever its ops name. The owner
+// never asks whether a leg is TLS: decode() and encode() move bytes between the socket's side
+// (incoming, outgoing) and a stream's slices, as they are or through the engine. One thread's.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +14,9 @@
 #include "penstock/io/op.h"
 #include "penstock/io/ring.h"
 #include "penstock/tls/engine.h"
-#include "slice.h"
+#include "penstock/wire/slice.h"
 
-namespace penstock::relay {
+namespace penstock::wire {
 
 class Leg {
  public:
@@ -26,7 +26,7 @@ class Leg {
   /// What decode() found the peer's stream to be.
   enum class Stream : std::uint8_t { open, ended, truncated, undecodable };
 
-  /// `role` tells the shard's loop what `owner` is.
+  /// `role` tells the loop that dispatches what `owner` is.
   Leg(void* owner, Side side, std::uint8_t role) noexcept
       : receive_op(owner, side, role),
         send_op(owner, side, role),
@@ -99,4 +99,4 @@ class Leg {
   bool expect_data_ = false;  // the socket had more when the last receive completed
 };
 
-}  // namespace penstock::relay
+}  // namespace penstock::wire
