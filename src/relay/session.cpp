@@ -9,9 +9,6 @@
 namespace penstock::relay {
 namespace {
 
-/// How long a broken session may go without moving a byte of what it still has to deliver.
-constexpr Duration delivery_patience = 5s;
-
 constexpr auto session_role = static_cast<std::uint8_t>(Role::session);
 
 stats::CloseReason reset_by(Side side) noexcept {
@@ -218,6 +215,7 @@ void Session::fail(Side side, CloseReason reason) {
   }
   if (!failure_) {
     failure_ = reason;
+    (void)acknowledges();  // from here on
     wake_at(context_.now + delivery_patience);
   }
   pump(other(side));
@@ -227,6 +225,8 @@ void Session::fail(Side side, CloseReason reason) {
 /// The timer of the relaying phase. It is moved only when it fires, not at every byte.
 void Session::on_quiet() {
   const Duration limit = failure_ ? delivery_patience : listener().idle_timeout;
+  // A slow reader may take longer to make enough room for the socket to be writable.
+  if (failure_ && acknowledges()) return wake_at(context_.now + delivery_patience);
   if (last_activity_ + limit > context_.now && !planted(Planted::idle_timer_blind))
     return wake_at(last_activity_ + limit);
   close(failure_.value_or(CloseReason::idle_timeout), Ending::abort);

@@ -86,9 +86,15 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   void settle();
   [[nodiscard]] bool finish_flush();
   [[nodiscard]] bool finish_delivery();
+  [[nodiscard]] wire::Leg& surviving() noexcept { return front_.broken ? back_ : front_; }
+  [[nodiscard]] bool acknowledges() noexcept;
   [[nodiscard]] bool join();
   void end();
   void leave_record();
+
+  /// What a broken session still has to deliver is given up when the peer acknowledges none of it
+  /// for so long.
+  static constexpr Duration delivery_patience = 5s;
 
   Context& context_;
   Timer timer_;
@@ -114,7 +120,7 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   Instant last_activity_{};
   Instant closing_deadline_{};
   Duration closing_pause_{};
-  std::size_t unacknowledged_ = 0;
+  std::size_t unacknowledged_ = 0;  // by the surviving leg's peer, when last looked at
   std::array<std::uint64_t, 2> bytes_{};  // of each direction's stream, handed on
 };
 

@@ -3,6 +3,7 @@
 // And no RST before the peer has acknowledged what it was sent: closing right after a completed
 // send of 2.8 MB delivered 4 KiB (tried).
 #include <algorithm>
+#include <utility>
 
 #include "penstock/base/planted.h"
 #include "session.h"
@@ -10,8 +11,7 @@
 namespace penstock::relay {
 namespace {
 
-constexpr Duration delivery_patience = 5s;  ///< without any byte being acknowledged
-constexpr Duration flush_patience = 1s;     ///< for an alert to a client that does not read
+constexpr Duration flush_patience = 1s;  ///< for an alert to a client that does not read
 constexpr Duration first_pause = 1ms;  ///< between looks at what is acknowledged, doubled each time
 constexpr Duration longest_pause = 20ms;
 constexpr Duration join_pause = 10ms;  ///< before a cancel that found nothing is tried again
@@ -81,14 +81,18 @@ bool Session::finish_flush() {
   return true;
 }
 
+/// True when the surviving leg's peer has acknowledged something since the last call, or has been
+/// sent more.
+bool Session::acknowledges() noexcept {
+  const std::size_t left = context_.kernel.unacknowledged(surviving().fd);
+  return std::exchange(unacknowledged_, left) != left;
+}
+
 /// True once the surviving leg's peer has acknowledged everything, or has stopped to.
 bool Session::finish_delivery() {
-  const wire::Leg& sink = front_.broken ? back_ : front_;
-  const std::size_t left =
-      planted(Planted::reset_before_delivery) ? 0 : context_.kernel.unacknowledged(sink.fd);
-  if (left != unacknowledged_) closing_deadline_ = context_.now + delivery_patience;
-  unacknowledged_ = left;
-  if (left == 0 || context_.now >= closing_deadline_) {
+  if (acknowledges()) closing_deadline_ = context_.now + delivery_patience;
+  const bool all = unacknowledged_ == 0 || planted(Planted::reset_before_delivery);
+  if (all || context_.now >= closing_deadline_) {
     context_.timers.cancel(timer_);
     return true;
   }
