@@ -23,10 +23,15 @@ struct Unit {
 
 constexpr std::array duration_units = {Unit{"ms", 1'000'000}, Unit{"s", 1'000'000'000},
                                        Unit{"m", 60'000'000'000}, Unit{"h", 3'600'000'000'000}};
+constexpr std::array fine_duration_units = {Unit{"ns", 1},     Unit{"us", 1000},
+                                            duration_units[0], duration_units[1],
+                                            duration_units[2], duration_units[3]};
 constexpr std::array size_units = {Unit{"B", 1}, Unit{"KiB", 1LL << 10}, Unit{"MiB", 1LL << 20},
                                    Unit{"GiB", 1LL << 30}};
 constexpr std::string_view duration_form =
     "a duration is a whole number and one of ms, s, m, h, such as \"250ms\"";
+constexpr std::string_view fine_duration_form =
+    "a duration is a whole number and one of ns, us, ms, s, m, h, such as \"250us\"";
 constexpr std::string_view size_form =
     "a size is a whole number and one of B, KiB, MiB, GiB, such as \"64KiB\"";
 
@@ -65,6 +70,12 @@ std::optional<int> parse_status(std::string_view text) {
 
 Result<Duration> parse_duration(std::string_view text) {
   const auto value = parse_quantity(text, duration_units, duration_form);
+  if (!value) return std::unexpected(value.error());
+  return Duration(*value);
+}
+
+Result<Duration> parse_fine_duration(std::string_view text) {
+  const auto value = parse_quantity(text, fine_duration_units, fine_duration_form);
   if (!value) return std::unexpected(value.error());
   return Duration(*value);
 }

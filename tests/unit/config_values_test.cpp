@@ -24,6 +24,18 @@ TEST_CASE("a duration is a whole number and a unit") {
   CHECK(parse_duration("007s") == 7s);
 }
 
+TEST_CASE("what is measured may be as fine as a nanosecond") {
+  CHECK(parse_fine_duration("250us") == 250us);
+  CHECK(parse_fine_duration("1ns") == 1ns);
+  CHECK(parse_fine_duration("2ms") == 2ms);
+  CHECK(parse_fine_duration("1h") == 1h);
+  const auto wrong = parse_fine_duration("5");
+  REQUIRE_FALSE(wrong.has_value());
+  CHECK(wrong.error().message ==
+        "\"5\" has no unit: a duration is a whole number and one of ns, us, ms, s, m, h, such as "
+        "\"250us\"");
+}
+
 TEST_CASE("anything else is no duration") {
   const auto* text = GENERATE("", "s", "10", "10 s", " 10s", "10s ", "1.5s", "-1s", "+1s", "1m30s",
                               "1d", "1us", "10S", "0x10s", "1e3s", "ten s", "10ms\n");

@@ -17,6 +17,8 @@ namespace penstock::config {
 /// A whole number and one of ms, s, m, h: "250ms", "2s", "1h". Error: what is wrong and an example
 /// of what is right.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text);
+/// As parse_duration(), with ns and us, too: for what is measured, which no setting is as fine as.
+[[nodiscard]] Result<Duration> parse_fine_duration(std::string_view text);
 /// The shortest text that parse_duration() reads back; sub-millisecond parts are dropped.
 [[nodiscard]] std::string duration_text(Duration duration);
 
