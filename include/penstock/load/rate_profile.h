@@ -2,8 +2,10 @@
 // made from the command line and read by each worker's Timeline (arrivals.h).
 #pragma once
 
+#include <string_view>
 #include <vector>
 
+#include "penstock/base/result.h"
 #include "penstock/time/instant.h"
 
 namespace penstock::load {
@@ -28,5 +30,18 @@ using RateProfile = std::vector<RateSegment>;
 [[nodiscard]] double starts_after(double before, const RateSegment& segment) noexcept;
 /// How many operations the profile asks for: the area below it.
 [[nodiscard]] double starts_in(const RateProfile& profile) noexcept;
+
+/// More than any machine's sockets do; keeps sums far from where doubles lose whole numbers.
+inline constexpr double highest_rate = 1e9;
+/// A year.
+inline constexpr Duration longest_run = 8760h;
+
+/// A number as units.h has it, "/s" behind it or not: "5000", "5k", "1.5M/s". Above 0 and at most
+/// highest_rate. Errors here and below are sentences that quote what is wrong.
+[[nodiscard]] Result<double> parse_rate(std::string_view text);
+/// From, to and how long: "1k:10k:30s". One of the rates may be 0.
+[[nodiscard]] Result<RateProfile> parse_ramp(std::string_view text);
+/// Rates, and how long each lasts: "1k,2k,4k@10s". A rate may be 0 where another is not.
+[[nodiscard]] Result<RateProfile> parse_steps(std::string_view text);
 
 }  // namespace penstock::load
