@@ -173,9 +173,9 @@ class Client {
 
 /// The engine under test between two wires; each call shows it at most `input_limit` and
 /// `output_limit` bytes of them.
-class Server {
+class EngineSide {
  public:
-  explicit Server(Context& context) : engine(Engine::create_server(context).value()) {}
+  explicit EngineSide(std::unique_ptr<Engine> of) : engine(std::move(of)) {}
 
   Status handshake() {
     return call([&](Window& window) { return engine->handshake(window); });
@@ -206,7 +206,7 @@ class Server {
   std::unique_ptr<Engine> engine;
   Bytes input;
   std::size_t consumed = 0;
-  bool ended = false;  ///< the client's FIN follows `input`
+  bool ended = false;  ///< the peer's FIN follows `input`
   Bytes output;
   Bytes received;
   std::size_t input_limit = 65536;
@@ -227,6 +227,11 @@ class Server {
   }
   // (Windows and buffers die with each call, so an engine that kept a view of one is found by the
   // address sanitizer.)
+};
+
+class Server : public EngineSide {
+ public:
+  explicit Server(Context& context) : EngineSide(Engine::create_server(context).value()) {}
 };
 
 /// Drives both sides until the handshake is done, an end is reached, or nothing moves any more.
