@@ -15,6 +15,10 @@ struct Context::Parts {
       servers;  ///< one an identity, in their order; the first is the default
   NameTable names;
   std::string alpn;  ///< the protocols as the extension has them: each after one byte of length
+
+  SslContextPtr client;  ///< null: a server's context
+  /// Whom a client trusts to vouch for servers, in a form to compare; empty: it verifies nothing.
+  std::string trust;
 };
 
 }  // namespace penstock::tls

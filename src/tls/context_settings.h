@@ -24,6 +24,8 @@ struct Algorithms {
   // The hybrid with ML-KEM exists from OpenSSL 3.5 on; named explicitly, since the default list
   // differs from release to release.
   static constexpr const char* hybrid_groups = "X25519MLKEM768:X25519:P-256";
+  // With a "*" a client sends that share at once: the hybrid, and the one for servers without it.
+  static constexpr const char* two_share_groups = "*X25519MLKEM768:*X25519:P-256";
   static constexpr const char* classic_groups = "X25519:P-256";
 
   Version min_version = Version::tls12;

@@ -8,10 +8,9 @@
 #include <algorithm>
 
 #include "context_parts.h"
-#include "openssl_handles.h"
+#include "engine_parts.h"
 #include "penstock/base/assert.h"
 #include "penstock/base/test_switches.h"
-#include "port.h"
 
 namespace penstock::tls {
 namespace {
@@ -19,77 +18,92 @@ namespace {
 // A last record shorter than this waits for a new window rather than filling up the old one.
 constexpr std::size_t smallest_filler = 1024;
 
+/// OpenSSL files a fatal alert of the peer under its number and an offset.
+std::optional<std::uint8_t> alert_of(unsigned long cause) noexcept {
+  const int number = ERR_GET_REASON(cause) - SSL_AD_REASON_OFFSET;
+  const bool is_one = ERR_GET_LIB(cause) == ERR_LIB_SSL && number >= 0 && number <= UINT8_MAX;
+  return is_one ? std::optional(static_cast<std::uint8_t>(number)) : std::nullopt;
+}
+
+bool is_verification(unsigned long cause) noexcept {
+  return ERR_GET_LIB(cause) == ERR_LIB_SSL &&
+         ERR_GET_REASON(cause) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+}
+
 }  // namespace
 
-struct Engine::Parts {
-  Port port;  // before the SSL, whose BIO points here
-  SslPtr ssl;
-  std::string failure;
-  Status ended =
-      Status::ok;  // `failed` or `truncated` once that happened; OpenSSL is left alone then
-  bool handshake_done = false;
-  bool close_sent = false;
+Status Engine::Parts::begin() noexcept {
+  const bool drained = port.drain();
+  if (ended != Status::ok) return ended;
+  if (!drained) return Status::want_output;
+  ERR_clear_error();
+  return Status::ok;
+}
 
-  /// What stands in the way of a call, or ok. Sends out what is held in any case.
-  [[nodiscard]] Status begin() noexcept {
-    const bool drained = port.drain();
-    if (ended != Status::ok) return ended;
-    if (!drained) return Status::want_output;
-    ERR_clear_error();
-    return Status::ok;
+Status Engine::Parts::explain(int outcome) noexcept {
+  switch (SSL_get_error(ssl.get(), outcome)) {
+    case SSL_ERROR_NONE:
+      return Status::ok;
+    case SSL_ERROR_WANT_READ:
+      return port.holds() ? Status::want_output : Status::want_input;
+    case SSL_ERROR_WANT_WRITE:  // only when memory ran out, see Port::write()
+      return Status::want_output;
+    case SSL_ERROR_ZERO_RETURN:
+      if (handshake_done) return Status::closed;
+      return end(Status::failed, "the peer sent close_notify during the handshake");
+    default:
+      return end_by_error();
   }
+}
 
-  /// What a call of OpenSSL that moved nothing means.
-  [[nodiscard]] Status explain(int outcome) noexcept {
-    switch (SSL_get_error(ssl.get(), outcome)) {
-      case SSL_ERROR_NONE:
-        return Status::ok;
-      case SSL_ERROR_WANT_READ:
-        return port.holds() ? Status::want_output : Status::want_input;
-      case SSL_ERROR_WANT_WRITE:  // only when memory ran out, see Port::write()
-        return Status::want_output;
-      case SSL_ERROR_ZERO_RETURN:
-        if (handshake_done) return Status::closed;
-        return end(Status::failed, "the peer sent close_notify during the handshake");
-      default:
-        return end_by_error();
-    }
-  }
-
-  Status end_by_error() noexcept {
-    const unsigned long cause = take_cause();
-    // OpenSSL 3.0 reports some ends of the input as SSL_ERROR_SYSCALL, with an empty queue.
-    const bool at_end = cause == 0 ? BIO_eof(SSL_get_rbio(ssl.get())) == 1
-                                   : ERR_GET_REASON(cause) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
-    if (!at_end) return end(Status::failed, reason_text(cause));
+Status Engine::Parts::end_by_error() noexcept {
+  const unsigned long cause = take_cause();
+  // OpenSSL 3.0 reports some ends of the input as SSL_ERROR_SYSCALL, with an empty queue.
+  const bool at_end = cause == 0 ? BIO_eof(SSL_get_rbio(ssl.get())) == 1
+                                 : ERR_GET_REASON(cause) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+  if (at_end) {
     return end(Status::truncated, handshake_done
                                       ? "the peer ended the connection without close_notify"
                                       : "the peer ended the connection during the handshake");
   }
-
-  Status end(Status status, std::string why) noexcept {
-    ended = status;
-    failure = std::move(why);
-    return status;
+  alert = alert_of(cause);
+  std::string why = reason_text(cause);
+  if (is_verification(cause)) {
+    why += ": ";
+    why += X509_verify_cert_error_string(SSL_get_verify_result(ssl.get()));
   }
-};
+  return end(Status::failed, std::move(why));
+}
 
-Engine::Engine(std::unique_ptr<Parts> parts) noexcept : parts_(std::move(parts)) {}
-Engine::~Engine() = default;
+Status Engine::Parts::end(Status status, std::string why) noexcept {
+  ended = status;
+  failure = std::move(why);
+  return status;
+}
 
-Result<std::unique_ptr<Engine>> Engine::create_server(Context& context) {
+Result<std::unique_ptr<Engine::Parts>> Engine::Parts::create(SSL_CTX* context) {
   ERR_clear_error();
   if (test_switches::allocation_fails()) return fail("cannot begin a TLS connection: no memory");
   auto parts = std::make_unique<Parts>();
-  parts->ssl.reset(SSL_new(context.parts_->servers.front().get()));
+  parts->ssl.reset(SSL_new(context));
   BioPtr bio = parts->port.make_bio();
   if (parts->ssl == nullptr || bio == nullptr) {
     return fail("cannot begin a TLS connection: " + take_reason());
   }
   BIO* both = bio.release();
   SSL_set_bio(parts->ssl.get(), both, both);
-  SSL_set_accept_state(parts->ssl.get());
-  return std::unique_ptr<Engine>(new Engine(std::move(parts)));
+  return parts;
+}
+
+Engine::Engine(std::unique_ptr<Parts> parts) noexcept : parts_(std::move(parts)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::create_server(Context& context) {
+  PENSTOCK_ASSERT(!context.parts_->servers.empty());
+  auto parts = Parts::create(context.parts_->servers.front().get());
+  if (!parts) return std::unexpected(std::move(parts.error()));
+  SSL_set_accept_state((*parts)->ssl.get());
+  return std::unique_ptr<Engine>(new Engine(std::move(*parts)));
 }
 
 Status Engine::handshake(Window& window) noexcept {
@@ -100,6 +114,8 @@ Status Engine::handshake(Window& window) noexcept {
   const int outcome = SSL_do_handshake(parts.ssl.get());
   if (outcome != 1) return parts.explain(outcome);
   parts.handshake_done = true;
+  // Only the ClientHellos were of interest; for records to come it is not called.
+  if (parts.client != nullptr) SSL_set_msg_callback(parts.ssl.get(), nullptr);
   return parts.port.holds() ? Status::want_output : Status::ok;
 }
 
@@ -163,5 +179,27 @@ Status Engine::close_notify(Window& window) noexcept {
 bool Engine::has_pending() const noexcept { return SSL_pending(parts_->ssl.get()) > 0; }
 
 const std::string& Engine::failure() const noexcept { return parts_->failure; }
+
+std::optional<std::uint8_t> Engine::alert() const noexcept { return parts_->alert; }
+
+Negotiated Engine::negotiated() const noexcept {
+  PENSTOCK_ASSERT(parts_->handshake_done);
+  SSL* ssl = parts_->ssl.get();
+  const auto text = [](const char* from) { return std::string_view(from != nullptr ? from : ""); };
+  Negotiated agreed;
+  agreed.version = SSL_version(ssl) == TLS1_3_VERSION ? Version::tls13 : Version::tls12;
+  agreed.cipher = text(SSL_get_cipher_name(ssl));
+  agreed.resumed = SSL_session_reused(ssl) == 1;
+  agreed.hello_retried = parts_->client != nullptr && parts_->client->hellos > 1;
+  // A resumed session of TLS 1.2 still names the group of the handshake that it came from.
+  const bool exchanged = agreed.version == Version::tls13 || !agreed.resumed;
+  const int group = exchanged ? static_cast<int>(SSL_get_negotiated_group(ssl)) : 0;
+  if (group != 0) agreed.group = text(SSL_group_to_name(ssl, group));
+  const unsigned char* protocol = nullptr;
+  unsigned int size = 0;
+  SSL_get0_alpn_selected(ssl, &protocol, &size);
+  agreed.protocol = std::string_view(reinterpret_cast<const char*>(protocol), size);
+  return agreed;
+}
 
 }  // namespace penstock::tls

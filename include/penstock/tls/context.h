@@ -1,6 +1,7 @@
-// Context: what all TLS connections of one listener on one shard share. Its SSL_CTX objects and its
-// copies of the keys are the shard's own, since OpenSSL 3 locks and counts references in what is
-// shared. Built and destroyed by the supervisor, used by one shard.
+// Context: what all TLS connections of one listener on one shard share, or all that one thread
+// opens as a client. Its SSL_CTX objects and its copies of the keys are that thread's own, since
+// OpenSSL 3 locks and counts references in what is shared. Built and destroyed by the supervisor,
+// used by one shard.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,8 @@
 namespace penstock::tls {
 
 enum class Version : std::uint8_t { tls12, tls13 };
+
+struct ClientOptions;  // in client.h
 
 struct ServerOptions {
   std::vector<Identity>
@@ -29,6 +32,11 @@ class Context {
   /// that was made from the same certificates. Errors: no certificate, a protocol name that is
   /// empty or longer than 255 bytes, a key that OpenSSL refuses, out of memory.
   [[nodiscard]] static Result<std::unique_ptr<Context>> create_server(const ServerOptions& options);
+  /// Makes a client's context. No renegotiation, no compression; sessions are kept by the engines
+  /// that receive them. Errors: a CA file that cannot be read or holds no certificate; a protocol
+  /// name that is empty or longer than 255 bytes; versions, algorithms or an identity that OpenSSL
+  /// refuses, by name; out of memory.
+  [[nodiscard]] static Result<std::unique_ptr<Context>> create_client(const ClientOptions& options);
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   ~Context();

@@ -11,8 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "penstock/base/result.h"
 #include "penstock/tls/context.h"
@@ -43,15 +45,35 @@ struct Outcome {
   std::size_t bytes = 0;  ///< plaintext bytes moved; may be > 0 with any status
 };
 
+/// What both sides agreed on, in OpenSSL's words; they live as long as the engine.
+struct Negotiated {
+  Version version = Version::tls13;
+  std::string_view cipher;    ///< "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"
+  std::string_view group;     ///< "x25519"; empty: keys were not exchanged by group
+  std::string_view protocol;  ///< by ALPN; empty: none
+  bool resumed = false;
+  /// The server wanted another ClientHello, which cost a round trip. Only a client's engine tells.
+  bool hello_retried = false;
+};
+
+struct ClientConnect;  // in client.h
+class Session;         // in client.h
+
 class Engine {
  public:
   /// Ciphertext bytes that a record adds at most to its plaintext: 29 with the AEADs of TLS 1.2, 22
-  /// in TLS 1.3 (RFC 5246, 6.2.3; RFC 8446, 5.2), rounded up with room for suites to come.
+  /// in TLS 1.3 (RFC 5246, 6.2.3; RFC 8446, 5.2), rounded up with room for suites to come and for
+  /// the 27 of a KeyUpdate that a client of TLS 1.3 may owe before it.
   static constexpr std::size_t record_overhead = 96;
   static constexpr std::size_t record_size = 16384;  ///< plaintext of one record at most
 
-  /// Error: out of memory. `context` must outlive the engine.
+  /// Error: out of memory. `context` must be a server's and outlive the engine.
   [[nodiscard]] static Result<std::unique_ptr<Engine>> create_server(Context& context);
+  /// Errors: a server name that is neither a host name in ASCII nor an IP address, or that is
+  /// missing where it has to be verified; out of memory. `context` must be a client's and outlive
+  /// the engine; nothing of `connect` is kept.
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> create_client(Context& context,
+                                                                     const ClientConnect& connect);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
@@ -62,8 +84,8 @@ class Engine {
   /// The handshake is complete; its last bytes may still be held.
   [[nodiscard]] bool handshake_done() const noexcept;
   /// Decrypts into `plaintext` until it is full (ok) or the input is used up (want_input). May
-  /// produce output (KeyUpdate answers, alerts); works with an empty `output` as long as it does
-  /// not.
+  /// produce output (a server's KeyUpdate answers, alerts; a client answers with its next write());
+  /// works with an empty `output` as long as it does not.
   [[nodiscard]] Outcome read(Window& window, std::span<std::byte> plaintext) noexcept;
   /// Encrypts `plaintext` in whole records while they fit into `output`. Takes only what is
   /// entirely in `output`; needs room for more than record_overhead bytes to take any. Does not
@@ -79,6 +101,15 @@ class Engine {
   /// Why the engine failed or was truncated, for a log record, for example "tlsv1 alert unknown
   /// ca"; empty while it did not.
   [[nodiscard]] const std::string& failure() const noexcept;
+  /// The number of the peer's fatal alert (RFC 8446, 6) when that is why the engine failed.
+  [[nodiscard]] std::optional<std::uint8_t> alert() const noexcept;
+  /// Only after a done handshake.
+  [[nodiscard]] Negotiated negotiated() const noexcept;
+  /// The newest session that the server has given since the last call. In TLS 1.3 sessions come
+  /// after the handshake, with read(); in TLS 1.2 with the handshake, unless that resumed one.
+  /// Empty: none came, it did not fit into memory, this is a server's engine, or the connection has
+  /// failed (RFC 5246, 7.2.2); one that was truncated still gives its session.
+  [[nodiscard]] Session take_session();
 
  private:
   struct Parts;

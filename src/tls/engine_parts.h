@@ -1,0 +1,45 @@
+// What an Engine holds, on either side. Private to the tls module: engine.cpp moves the bytes,
+// client.cpp knows what only clients do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "openssl_handles.h"
+#include "penstock/tls/engine.h"
+#include "port.h"
+
+namespace penstock::tls {
+
+/// What only a client's engine holds.
+struct ClientParts {
+  SessionPtr received;  ///< the newest, until it is taken
+  std::string scope;    ///< of the sessions to come, see Session::Parts
+  unsigned hellos = 0;  ///< ClientHello messages sent
+};
+
+struct Engine::Parts {
+  Port port;  // before the SSL, whose BIO points here
+  std::unique_ptr<ClientParts>
+      client;  ///< null: a server's engine; before the SSL, which refers to it
+  SslPtr ssl;
+  std::string failure;
+  Status ended =
+      Status::ok;  // `failed` or `truncated` once that happened; OpenSSL is left alone then
+  std::optional<std::uint8_t> alert;
+  bool handshake_done = false;
+  bool close_sent = false;
+
+  /// An SSL of `context` with a port, not yet told its side. Error: out of memory.
+  [[nodiscard]] static Result<std::unique_ptr<Parts>> create(SSL_CTX* context);
+  /// What stands in the way of a call, or ok. Sends out what is held in any case.
+  [[nodiscard]] Status begin() noexcept;
+  /// What a call of OpenSSL that moved nothing means.
+  [[nodiscard]] Status explain(int outcome) noexcept;
+  Status end_by_error() noexcept;
+  Status end(Status status, std::string why) noexcept;
+};
+
+}  // namespace penstock::tls
