@@ -1,11 +1,13 @@
 // OpenSSL without memory: whatever it cannot allocate, an engine says so and ends, and nothing
-// leaks (which AddressSanitizer sees). Only the server's calls are under the switch.
+// leaks (which AddressSanitizer sees). Only one side's calls are under the switch.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <map>
+#include <utility>
 
 #include "penstock/base/test_switches.h"
 #include "penstock/tls/failing_memory.h"
-#include "tls_client.h"
+#include "tls_engines.h"
 
 namespace penstock::tls::test {
 namespace {
@@ -144,6 +146,122 @@ TEST_CASE("without memory writing, reading and close_notify fail, and stay faile
   CHECK(status == Status::failed);
   CHECK_FALSE(pair.server.engine->failure().empty());
   CHECK(pair.server.read().status == Status::failed);
+}
+
+/// A server of `authority` for a.example and a client that trusts that in `ca_file`.
+struct Verified {
+  explicit Verified(const TestCertificate& trusted, const TestCertificate& authority)
+      : server_context(make_server_context(
+            issue({.alternative_names = "DNS:a.example", .issuer = &authority}))) {
+    options.verification = Verification::ca_file;
+    options.ca_file = folder.file("ca.pem", trusted.pem());
+    options.alpn = {"h2"};
+  }
+  TempFolder folder;
+  std::unique_ptr<Context> server_context;
+  tls::ClientOptions options;
+};
+
+/// A handshake during which some of the client's allocations fail.
+Status shake_client(EngineSide& client, EngineSide& server, double percent, std::uint64_t seed) {
+  Status status = Status::want_input;
+  bool server_done = false;
+  for (std::uint64_t step = 0; step < 300; ++step) {
+    if (status != Status::ok) {
+      const Failing failing(percent, (seed << 16) + step);
+      status = client.handshake();
+    }
+    server.deliver(client.take());
+    if (!server_done) server_done = server.handshake() == Status::ok;
+    client.deliver(server.take());
+    if (status == Status::failed || (status == Status::ok && server_done)) return status;
+  }
+  return status;
+}
+
+TEST_CASE("a client that cannot be made for want of memory is an error", "[tls]") {
+  skip_without_switches();
+  const auto root = issue({.name = "root", .is_ca = true});
+  Verified site(root, root);
+  const auto context = Context::create_client(site.options).value();
+  ClientSide first(*context, {.server_name = "a.example"});
+  Server server(*site.server_context);
+  REQUIRE(shake(first, server).client == Status::ok);
+  (void)read_all(first);
+  const Session session = first.engine->take_session();
+  REQUIRE_FALSE(session.empty());
+  std::map<bool, int> engines;
+  std::map<bool, int> contexts;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    {
+      const Failing failing(3, seed);
+      const std::string name = seed % 2 == 0 ? "a.example" : "192.0.2.1";
+      const auto engine =
+          Engine::create_client(*context, {.server_name = name, .session = &session});
+      ++engines[engine.has_value()];
+      if (!engine) CHECK(engine.error().message.starts_with("cannot begin a TLS connection: "));
+    }
+    const Failing failing(0.2, seed);
+    const auto made = Context::create_client(site.options);
+    ++contexts[made.has_value()];
+    if (!made) CHECK_FALSE(made.error().message.empty());
+  }
+  CHECK(engines[true] > 0);
+  CHECK(engines[false] > 0);
+  CHECK(contexts[true] > 0);
+  CHECK(contexts[false] > 0);
+}
+
+TEST_CASE("a client's handshake for which memory runs out ends, at any place", "[tls]") {
+  skip_without_switches();
+  const auto root = issue({.name = "root", .is_ca = true});
+  const auto other = issue({.name = "other", .is_ca = true});
+  const bool trusted = GENERATE(true, false);
+  Verified site(trusted ? root : other, root);
+  std::map<Status, int> ends;
+  for (const Version version : {Version::tls12, Version::tls13}) {
+    site.options.max_version = version;
+    const auto context = Context::create_client(site.options).value();
+    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+      CAPTURE(version, seed);
+      ClientSide client(*context, {.server_name = "a.example"});
+      Server server(*site.server_context);
+      client.output_limit = seed % 3 == 0 ? 64 : 65536;
+      const Status end = shake_client(client, server, 0.1, seed);
+      ++ends[end];
+      if (end == Status::failed) {
+        CHECK_FALSE(client.engine->failure().empty());
+        CHECK(client.handshake() == Status::failed);
+      }
+    }
+  }
+  // A server that is not trusted is not for want of memory either.
+  CHECK((ends[Status::ok] > 0) == trusted);
+  CHECK(ends[Status::failed] > 0);
+  CHECK(ends[Status::ok] + ends[Status::failed] == 600);
+}
+
+TEST_CASE("a session for which there is no memory is none, and may leave the connection as it is",
+          "[tls]") {
+  skip_without_switches();
+  const auto server_context = make_context({});
+  const auto context = make_client_context(Version::tls13);
+  std::map<std::pair<Status, bool>, int> ends;
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    CAPTURE(seed);
+    ClientSide client(*context);
+    Server server(*server_context);
+    REQUIRE(shake(client, server).client == Status::ok);
+    const Failing failing(2, seed);
+    const Status status = read_all(client);
+    const Session session = client.engine->take_session();
+    ++ends[{status, session.empty()}];
+    CHECK(client.engine->failure().empty() == (status == Status::want_input));
+  }
+  CHECK(ends[{Status::want_input, false}] > 0);
+  CHECK(ends[{Status::want_input, true}] > 0);  // only the copy did not fit
+  CHECK(ends[{Status::failed, true}] > 0);
+  CHECK(ends[{Status::failed, false}] == 0);
 }
 
 }  // namespace
