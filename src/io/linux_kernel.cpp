@@ -78,6 +78,12 @@ int LinuxKernel::open_socket(const Endpoint& peer, const ConnectionOptions& opti
   const int fd = ::socket(peer.family(), type, 0);
   if (fd < 0) return -errno;
   configure_connection(fd, peer.family(), options);
+  if (options.source != nullptr) {
+    if (const int status = bind_source(fd, *options.source); status < 0) {
+      ::close(fd);
+      return status;
+    }
+  }
   return fd;
 }
 

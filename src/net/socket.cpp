@@ -67,7 +67,14 @@ Result<void> drop_new_connections(int listener_fd) {
   return {};
 }
 
+int bind_source(int fd, const Endpoint& source) noexcept {
+  set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);  // for IPv6, too (ip(7))
+  return ::bind(fd, source.address(), source.length()) == 0 ? 0 : -errno;
+}
+
 void configure_connection(int fd, int family, const ConnectionOptions& options) noexcept {
+  if (options.receive_buffer > 0) set_option(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+  if (options.send_buffer > 0) set_option(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
   if (family != AF_INET && family != AF_INET6) return;
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (options.keepalive > Duration::zero()) {

@@ -164,5 +164,20 @@ TEST_CASE("options that are off leave the kernel's defaults", "[net]") {
   CHECK(option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 0);
 }
 
+TEST_CASE("a socket connects from the source that it is bound to, at a port of its own", "[net]") {
+  const Result<UniqueFd> listener = open_listener(*Endpoint::parse("127.0.0.1:0"), {});
+  REQUIRE(listener.has_value());
+  const Endpoint at = *local_endpoint(listener->get());
+  const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(bind_source(client.get(), *Endpoint::parse("127.0.0.9:0")) == 0);
+  CHECK(local_endpoint(client.get())->port() == 0);  // chosen by connect()
+  REQUIRE(::connect(client.get(), at.address(), at.length()) == 0);
+  CHECK(local_endpoint(client.get())->host() == "127.0.0.9");
+  CHECK(local_endpoint(client.get())->port() != 0);
+
+  const UniqueFd foreign(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  CHECK(bind_source(foreign.get(), *Endpoint::parse("192.0.2.1:0")) == -EADDRNOTAVAIL);
+}
+
 }  // namespace
 }  // namespace penstock

@@ -47,7 +47,7 @@ class Kernel {
                                   Instant until) noexcept = 0;
 
   /// A stream socket that can be connected to `peer`, with the connection options set; non-blocking
-  /// for unix peers.
+  /// for unix peers. -EADDRNOTAVAIL: the source is no address of this machine.
   [[nodiscard]] virtual int open_socket(const Endpoint& peer,
                                         const ConnectionOptions& options) noexcept = 0;
   /// Connects a unix socket at once: 0, or -errno (-EAGAIN: the backlog is full).

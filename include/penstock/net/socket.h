@@ -42,10 +42,19 @@ struct ListenOptions {
 struct ConnectionOptions {
   Duration keepalive{};     ///< TCP_KEEPIDLE; probes every sixth of it (at least 1 s), 6 of them
   Duration user_timeout{};  ///< TCP_USER_TIMEOUT
+  int receive_buffer = 0;   ///< SO_RCVBUF, bytes
+  int send_buffer = 0;      ///< SO_SNDBUF, bytes
+  const Endpoint* source =
+      nullptr;  ///< where to connect from, borrowed; port 0: the kernel chooses
 };
 
-/// Sets TCP_NODELAY and the options. Failures are ignored: the connection works without them, and
-/// the only causes are a peer that is already gone or a kernel without the option.
+/// Binds a socket that is to connect from `source`, its port chosen when it does, so that a port
+/// can serve connections to several peers at once (IP_BIND_ADDRESS_NO_PORT). 0 or -errno.
+[[nodiscard]] int bind_source(int fd, const Endpoint& source) noexcept;
+
+/// Sets TCP_NODELAY and the options but `source`. Failures are ignored: the connection works
+/// without them, and the only causes are a peer that is already gone or a kernel without the
+/// option.
 void configure_connection(int fd, int family, const ConnectionOptions& options) noexcept;
 
 }  // namespace penstock
