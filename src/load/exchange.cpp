@@ -1,0 +1,374 @@
+// Who gets which operation, and what is measured of it.
+#include "exchange.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace penstock::load {
+namespace {
+
+/// What a failure is counted as. `within`: bytes of an answer had come.
+ErrorClass classify(const Failure& failure, bool within) noexcept {
+  using Cause = Failure::Cause;
+  switch (failure.phase) {
+    case Phase::connect:
+      if (failure.cause == Cause::timed_out || failure.errno_value == ETIMEDOUT)
+        return ErrorClass::connect_timeout;
+      if (failure.errno_value == ECONNREFUSED) return ErrorClass::connect_refused;
+      if (failure.errno_value == EADDRNOTAVAIL) return ErrorClass::no_local_port;
+      if (failure.errno_value == EMFILE || failure.errno_value == ENFILE)
+        return ErrorClass::no_descriptor;
+      return ErrorClass::connect_failed;
+    case Phase::handshake:
+      return failure.cause == Cause::timed_out ? ErrorClass::handshake_timeout
+                                               : ErrorClass::handshake_failed;
+    case Phase::stream:
+      break;
+  }
+  switch (failure.cause) {
+    case Cause::system:
+      return within ? ErrorClass::reset_within : ErrorClass::reset_before;
+    case Cause::ended:
+      return within ? ErrorClass::ended_within : ErrorClass::ended_before;
+    case Cause::protocol:
+      return ErrorClass::tls_error;
+    case Cause::timed_out:
+      break;
+  }
+  return ErrorClass::timeout;
+}
+
+}  // namespace
+
+Exchange::Exchange(Context& context, ExchangeOptions options, MakeConnection make_connection,
+                   MakeEngine make_engine, std::optional<Timeline> timeline)
+    : context_(context),
+      options_(std::move(options)),
+      make_connection_(std::move(make_connection)),
+      make_engine_(std::move(make_engine)),
+      timeline_(std::move(timeline)) {
+  for (std::uint32_t i = 0; i < options_.connections; ++i) {
+    auto slot = std::make_unique<Slot>();
+    slot->exchange = this;
+    slot->index = i;
+    if (!options_.sources.empty()) slot->source = options_.sources[i % options_.sources.size()];
+    slots_.push_back(std::move(slot));
+  }
+}
+
+Exchange::~Exchange() { PENSTOCK_ASSERT(open_connections_ == 0); }
+
+void Exchange::prepare() {
+  if (options_.one_each) {
+    for (const auto& slot : slots_) ready_.push_back(*slot);
+    return;
+  }
+  unsettled_ = slots_.size();
+  for (const auto& slot : slots_) dial(*slot);
+}
+
+void Exchange::begin(Instant at) {
+  began_ = at;
+  measured_from_ = at + options_.warmup;
+  if (!options_.closed_loop) return;
+  for (const auto& slot : slots_) next_for(*slot);
+}
+
+Instant Exchange::next_tick() const noexcept {
+  if (!timeline_ || stopped_ || began_ == never) return never;
+  const auto next = timeline_->next();
+  return next && may_begin() ? began_ + *next : never;
+}
+
+void Exchange::tick() {
+  while (next_tick() <= context_.now) {
+    const Instant intended = next_tick();
+    timeline_->advance();
+    assign(intended);
+  }
+}
+
+/// An operation of the open loop.
+void Exchange::assign(Instant intended) {
+  ++begun_;
+  if (Slot* slot = ready_.front()) return issue(*slot, intended);
+  if (waiting_.size() < options_.most_waiting) return waiting_.push_back(intended);
+  ++recorder_->count.unsent;
+}
+
+void Exchange::issue(Slot& slot, Instant intended) {
+  slot.operations.push_back({.intended = intended});
+  ++slot.unwritten;
+  ++in_flight_;
+  // The next operation goes to another connection, if there is one.
+  static_cast<ListHook<Ready>&>(slot).unlink();
+  if (slot.operations.size() < options_.depth && !options_.one_each) ready_.push_back(slot);
+  if (slot.connection == nullptr) return dial(slot);
+  slot.connection->flush();
+}
+
+/// The slot can take an operation: one that waits, or the next to come.
+void Exchange::offer(Slot& slot) {
+  const bool idle = slot.operations.empty() && waiting_.empty();
+  if (stopped_ && idle && slot.connection != nullptr) return let_go(slot, Ending::plain);
+  const bool usable = options_.one_each ? slot.connection == nullptr
+                                        : slot.connection != nullptr && slot.connection->open();
+  if (!usable || slot.operations.size() >= options_.depth) return;
+  if (options_.closed_loop) return next_for(slot);
+  if (!waiting_.empty()) {
+    const Instant intended = waiting_.front();
+    waiting_.pop_front();
+    return issue(slot, intended);
+  }
+  if (!slot.ListHook<Ready>::linked()) ready_.push_back(slot);
+}
+
+/// As many operations of the closed loop as the slot may have.
+void Exchange::next_for(Slot& slot) {
+  const bool usable = options_.one_each || (slot.connection != nullptr && slot.connection->open());
+  if (began_ == never || !usable) return;
+  while (may_begin() && slot.operations.size() < options_.depth) {
+    ++begun_;
+    issue(slot, std::max(began_, context_.kernel.now()));
+    if (options_.one_each) return;
+  }
+}
+
+/// The pause after a failure is over.
+void Exchange::try_again(Slot& slot) {
+  if (!options_.one_each || !slot.operations.empty()) return dial(slot);
+  offer(slot);
+}
+
+void Exchange::dial(Slot& slot) {
+  if (stopped_ && slot.operations.empty() && waiting_.empty()) return settle(slot);
+  std::unique_ptr<tls::Engine> engine = make_engine_ ? make_engine_() : nullptr;
+  Connection* connection = engine || !make_engine_ ? make_connection_(*this, &slot) : nullptr;
+  if (connection == nullptr) {  // all places are taken by connections that close, or no memory
+    return context_.timers.schedule(slot.timer, context_.now + options_.redial_after);
+  }
+  ++open_connections_;
+  slot.connection = connection;
+  slot.codec = {};
+  slot.codec.key = scramble(options_.seed ^ scramble((++slot.generation << 32) ^ slot.index));
+  slot.answer_begun = false;
+  slot.dialled = context_.kernel.now();
+  if (options_.one_each && !slot.operations.empty()) slot.operations.front().sent = slot.dialled;
+  DialOptions options{
+      .target = &options_.target, .socket = options_.socket, .timeout = options_.connect_timeout};
+  if (slot.source.family() != AF_UNSPEC) options.socket.source = &slot.source;
+  connection->dial(options, std::move(engine));
+}
+
+void Exchange::settle(Slot& slot) noexcept {
+  if (std::exchange(slot.settled, true) || options_.one_each) return;
+  --unsettled_;
+}
+
+void Exchange::on_connected(Connection& connection) {
+  if (connection.of_user == nullptr) return;
+  Slot& slot = this->slot(connection);
+  slot.connected = context_.kernel.now();
+  recorder_->record(Measure::connect, slot.connected - slot.dialled);
+  ++recorder_->count.connections;
+}
+
+void Exchange::on_open(Connection& connection) {
+  if (connection.of_user == nullptr) return;
+  Slot& slot = this->slot(connection);
+  if (tls::Engine* engine = connection.engine()) {
+    recorder_->record(Measure::handshake, context_.kernel.now() - slot.connected);
+    auto& count = recorder_->count;
+    ++(engine->negotiated().resumed ? count.handshakes_resumed : count.handshakes_full);
+  }
+  settle(slot);
+  if (options_.codec == nullptr) return complete(slot);
+  if (!options_.one_each) offer(slot);
+}
+
+std::size_t Exchange::produce(Connection& connection, std::span<std::byte> to) {
+  if (connection.of_user == nullptr) return 0;
+  return write_requests(slot(connection), to);
+}
+
+std::size_t Exchange::write_requests(Slot& slot, std::span<std::byte> to) {
+  std::size_t written = 0;
+  while (slot.unwritten > 0 && written < to.size()) {
+    Operation& operation = slot.operations[slot.operations.size() - slot.unwritten];
+    const bool begins = slot.codec.request_left == 0;
+    const std::size_t size = options_.codec->write(slot.codec, to.subspan(written));
+    if (size == 0) break;
+    written += size;
+    if (begins) {
+      const Instant now = context_.kernel.now();
+      if (!options_.one_each) operation.sent = now;
+      if (measured(operation)) recorder_->record(Measure::lag, operation.sent - operation.intended);
+      if (slot.operations.size() == slot.unwritten) watch(slot);
+    }
+    if (slot.codec.request_left == 0) --slot.unwritten;
+  }
+  recorder_->count.bytes_out += written;
+  return written;
+}
+
+/// The connection's alarm is moved only when it rings, not at every operation.
+void Exchange::watch(Slot& slot) {
+  if (slot.connection == nullptr || slot.operations.empty()) return;
+  const Instant sent = slot.operations.front().sent;
+  if (sent != Instant{}) slot.connection->wake_at(sent + options_.timeout);
+}
+
+void Exchange::on_wake(Connection& connection) {
+  if (connection.of_user == nullptr) return connection.close(Ending::reset);  // lingered for long
+  Slot& slot = this->slot(connection);
+  if (slot.operations.empty()) return;
+  const Operation& oldest = slot.operations.front();
+  if (oldest.sent == Instant{} || oldest.sent + options_.timeout > context_.now) {
+    return watch(slot);
+  }
+  fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::timed_out});
+  let_go(slot, Ending::reset);
+}
+
+void Exchange::consume(Connection& connection, std::span<const std::byte> bytes) {
+  if (connection.of_user == nullptr) return;
+  Slot& slot = this->slot(connection);
+  recorder_->count.bytes_in += bytes.size();
+  while (!bytes.empty() && slot.connection == &connection) {
+    if (slot.operations.size() == slot.unwritten) {  // nobody asked
+      recorder_->fail(ErrorClass::bad_response);
+      return let_go(slot, Ending::reset);
+    }
+    if (!std::exchange(slot.answer_begun, true) && measured(slot.operations.front())) {
+      recorder_->record(Measure::first_byte, context_.kernel.now() - slot.operations.front().sent);
+    }
+    const Answer answer = options_.codec->read(slot.codec, bytes);
+    if (answer.state == Answer::State::more) return;
+    if (answer.state == Answer::State::failed) {
+      if (answer.error == ErrorClass::corrupt) ++recorder_->count.corrupt_streams;
+      fail_operation(slot, answer.error, 0);
+      if (answer.error == ErrorClass::http_status) continue;
+      fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
+      return let_go(slot, Ending::reset);
+    }
+    complete(slot);
+  }
+}
+
+void Exchange::complete(Slot& slot) {
+  const Operation operation = slot.operations.empty() ? Operation{} : slot.operations.front();
+  if (slot.operations.empty()) return;  // a connection of mode tls that nobody asked for
+  slot.operations.pop_front();
+  slot.unwritten =
+      std::min<std::uint32_t>(slot.unwritten, static_cast<std::uint32_t>(slot.operations.size()));
+  --in_flight_;
+  slot.answer_begun = false;
+  const Instant now = context_.kernel.now();
+  if (measured(operation)) {
+    ++recorder_->count.operations;
+    recorder_->record(Measure::latency, now - operation.intended);
+    recorder_->record(Measure::service, now - operation.sent);
+    if (options_.codec == nullptr) {
+      recorder_->record(Measure::lag, operation.sent - operation.intended);
+    }
+    if (slot.codec.status != 0) recorder_->answered(slot.codec.status);
+  }
+  if (options_.one_each || slot.codec.last) return let_go(slot, options_.ending);
+  offer(slot);
+}
+
+void Exchange::fail_operation(Slot& slot, ErrorClass error, int errno_value) {
+  const Operation operation = slot.operations.front();
+  slot.operations.pop_front();
+  slot.unwritten =
+      std::min<std::uint32_t>(slot.unwritten, static_cast<std::uint32_t>(slot.operations.size()));
+  --in_flight_;
+  slot.answer_begun = false;
+  if (measured(operation)) recorder_->fail(error, errno_value);
+}
+
+void Exchange::fail_all(Slot& slot, const Failure& failure) {
+  while (!slot.operations.empty()) {
+    fail_operation(slot, classify(failure, slot.answer_begun), failure.errno_value);
+  }
+}
+
+/// Ends the use of the slot's connection; it closes by itself.
+void Exchange::let_go(Slot& slot, Ending ending) {
+  Connection* connection = std::exchange(slot.connection, nullptr);
+  if (connection == nullptr) return;
+  connection->of_user = nullptr;
+  connection->close(ending);
+  lost(slot);
+}
+
+/// The slot has no connection any more.
+void Exchange::lost(Slot& slot) {
+  settle(slot);
+  slot.unwritten = static_cast<std::uint32_t>(slot.operations.size());
+  slot.ListHook<Ready>::unlink();
+  if (options_.one_each) return offer(slot);
+  if (stopped_ && waiting_.empty()) return;
+  const Duration pause = slot.codec.last ? Duration::zero() : options_.redial_after;
+  context_.timers.schedule(slot.timer, context_.now + pause);
+}
+
+void Exchange::on_end(Connection& connection) {
+  if (connection.of_user == nullptr) return connection.close(Ending::plain);
+  Slot& slot = this->slot(connection);
+  if (!slot.operations.empty() && slot.answer_begun &&
+      options_.codec->end(slot.codec).state == Answer::State::done) {
+    slot.codec.last = true;
+    return complete(slot);
+  }
+  fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
+  let_go(slot, Ending::plain);
+}
+
+void Exchange::on_failure(Connection& connection, const Failure& failure) {
+  if (connection.of_user == nullptr) return;
+  Slot& slot = this->slot(connection);
+  connection.of_user = nullptr;
+  slot.connection = nullptr;
+  const bool idle = slot.operations.empty();
+  if (idle && began_ == never) {
+    recorder_->fail(classify(failure, false), failure.errno_value);
+  }
+  fail_all(slot, failure);
+  settle(slot);
+  slot.ListHook<Ready>::unlink();
+  // A target that refuses is not asked in a busy loop.
+  context_.timers.schedule(slot.timer, context_.now + options_.redial_after);
+}
+
+void Exchange::on_closed(Connection& /*connection*/) { --open_connections_; }
+
+void Exchange::stop() {
+  stopped_ = true;
+  for (const auto& slot : slots_) {
+    if (slot->operations.empty() && waiting_.empty()) let_go(*slot, Ending::plain);
+  }
+}
+
+void Exchange::abandon() {
+  stop();
+  for (std::size_t i = 0; i < waiting_.size(); ++i) recorder_->fail(ErrorClass::unfinished);
+  waiting_.clear();
+  for (const auto& slot : slots_) {
+    while (!slot->operations.empty()) fail_operation(*slot, ErrorClass::unfinished, 0);
+    let_go(*slot, Ending::reset);
+    context_.timers.cancel(slot->timer);
+  }
+}
+
+bool Exchange::exhausted() const noexcept {
+  const bool more = options_.closed_loop || (timeline_ && timeline_->next());
+  return (!may_begin() || !more) && in_flight_ == 0 && waiting_.empty();
+}
+
+bool Exchange::done() const noexcept {
+  return stopped_ && in_flight_ == 0 && waiting_.empty() && open_connections_ == 0;
+}
+
+}  // namespace penstock::load

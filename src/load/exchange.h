@@ -1,0 +1,143 @@
+// Exchange: requests and answers: on connections that stay (rr, http), or on a connection for each
+// (conn, tls). Open loop: operations begin when the timeline says, and one that finds no free
+// connection waits in a queue, its latency counted from when it was meant to begin. Closed loop:
+// one begins when another ends. One worker's.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "codec.h"
+#include "connection.h"
+#include "engine.h"
+#include "penstock/load/arrivals.h"
+#include "penstock/load/recorder.h"
+
+namespace penstock::load {
+
+struct ExchangeOptions {
+  Endpoint target;
+  std::vector<Endpoint> sources{};  ///< in turn; empty: the kernel chooses
+  ConnectionOptions socket{};       ///< but for the source
+  const Codec* codec = nullptr;     ///< borrowed; null: an operation ends with the connection open
+  std::uint32_t connections = 1;    ///< at most so many at once
+  std::uint32_t depth = 1;          ///< requests on a connection that are not answered yet
+  bool one_each = false;            ///< a connection for each operation
+  Ending ending = Ending::plain;    ///< of a connection that has done its operation
+  bool closed_loop = false;
+  std::uint64_t operations = UINT64_MAX;  ///< at most so many
+  std::uint64_t most_waiting = 1'000'000;
+  std::uint64_t seed = 1;
+  Duration connect_timeout = 5s;  ///< TLS included
+  Duration timeout = 10s;         ///< from an operation's first byte on
+  Duration redial_after = 100ms;  ///< when a connection was lost or could not be had
+  Duration warmup{};              ///< what is meant to begin before is not measured
+};
+
+class Exchange final : public Engine, private User {
+ public:
+  /// Makes a client's engine for a new connection; null when there is none to be had.
+  using MakeEngine = std::function<std::unique_ptr<tls::Engine>()>;
+  /// Where a connection lives; null when there is no room.
+  using MakeConnection = std::function<Connection*(User& user, void* of_user)>;
+
+  Exchange(Context& context, ExchangeOptions options, MakeConnection make_connection,
+           MakeEngine make_engine, std::optional<Timeline> timeline);
+  ~Exchange() override;
+
+  void prepare() override;
+  [[nodiscard]] bool prepared() const noexcept override { return unsettled_ == 0; }
+  void begin(Instant at) override;
+  [[nodiscard]] Instant next_tick() const noexcept override;
+  void tick() override;
+  void stop() override;
+  void abandon() override;
+  [[nodiscard]] bool done() const noexcept override;
+  /// Everything that was to begin has, and has ended.
+  [[nodiscard]] bool exhausted() const noexcept;
+
+  /// Where it measures to from now on; borrowed.
+  void measure_to(Recorder& recorder) noexcept { recorder_ = &recorder; }
+  [[nodiscard]] std::uint64_t waiting() const noexcept { return waiting_.size(); }
+  [[nodiscard]] std::uint64_t in_flight() const noexcept { return in_flight_; }
+  [[nodiscard]] std::uint64_t begun() const noexcept { return begun_; }
+
+ private:
+  struct Ready;
+  struct Operation {
+    Instant intended;
+    Instant sent{};  // its first byte
+  };
+  /// A connection that is had again and again, or the place of one that is.
+  struct Slot final : ListHook<Ready>, Waiter {
+    void on_due() override { exchange->try_again(*this); }
+    Exchange* exchange = nullptr;
+    std::uint64_t index = 0;
+    Connection* connection = nullptr;
+    std::deque<Operation> operations{};  // not answered yet, the oldest first
+    std::uint32_t unwritten = 0;         // the last of them
+    CodecState codec{};
+    Instant dialled{};
+    Instant connected{};
+    std::uint64_t generation = 0;
+    bool answer_begun = false;
+    bool settled = false;  // its first connection was there, or could not be had
+    Endpoint source{};
+  };
+
+  [[nodiscard]] Slot& slot(Connection& connection) noexcept {
+    return *static_cast<Slot*>(connection.of_user);
+  }
+  [[nodiscard]] bool measured(const Operation& operation) const noexcept {
+    return operation.intended >= measured_from_;
+  }
+  [[nodiscard]] bool may_begin() const noexcept {
+    return begun_ < options_.operations && !stopped_;
+  }
+  void try_again(Slot& slot);
+  void dial(Slot& slot);
+  void assign(Instant intended);
+  void issue(Slot& slot, Instant intended);
+  void offer(Slot& slot);
+  void next_for(Slot& slot);
+  void complete(Slot& slot);
+  void fail_operation(Slot& slot, ErrorClass error, int errno_value);
+  void fail_all(Slot& slot, const Failure& failure);
+  void let_go(Slot& slot, Ending ending);
+  void lost(Slot& slot);
+  void watch(Slot& slot);
+  void settle(Slot& slot) noexcept;
+  [[nodiscard]] std::size_t write_requests(Slot& slot, std::span<std::byte> to);
+
+  void on_connected(Connection& connection) override;
+  void on_open(Connection& connection) override;
+  std::size_t produce(Connection& connection, std::span<std::byte> to) override;
+  void consume(Connection& connection, std::span<const std::byte> bytes) override;
+  void on_end(Connection& connection) override;
+  void on_failure(Connection& connection, const Failure& failure) override;
+  void on_wake(Connection& connection) override;
+  void on_closed(Connection& connection) override;
+
+  Context& context_;
+  ExchangeOptions options_;
+  MakeConnection make_connection_;
+  MakeEngine make_engine_;
+  std::optional<Timeline> timeline_;
+  Recorder* recorder_ = nullptr;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  IntrusiveList<Slot, Ready> ready_;
+  std::deque<Instant> waiting_;
+  Instant began_ = never;
+  Instant measured_from_ = never;
+  std::uint64_t begun_ = 0;
+  std::uint64_t in_flight_ = 0;
+  std::size_t unsettled_ = 0;
+  std::size_t open_connections_ = 0;  // until on_closed()
+  bool stopped_ = false;
+};
+
+}  // namespace penstock::load

@@ -1,0 +1,171 @@
+// The loop: wait, complete, ring the alarms, begin what is due.
+#include "worker.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace penstock::load {
+namespace {
+
+constexpr std::uint32_t small_posted = 1024;
+constexpr std::uint32_t large_posted = 16;
+/// Small buffers that a connection can hold: received, decoded, produced, encoded, and one more for
+/// the answers of TLS.
+constexpr std::uint32_t small_each = 6;
+constexpr std::uint32_t most_large = 4096;
+
+Duration thread_cpu_time() noexcept {
+  rusage usage{};
+  if (::getrusage(RUSAGE_THREAD, &usage) != 0) return {};
+  const auto span = [](const timeval& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+  };
+  return span(usage.ru_utime) + span(usage.ru_stime);
+}
+
+}  // namespace
+
+Worker::Worker(std::unique_ptr<io::Ring> ring, std::unique_ptr<io::BufferPool> buffers,
+               Slab<Connection> connections, int event_fd)
+    : ring_(std::move(ring)),
+      buffers_(std::move(buffers)),
+      timers_(ring_->kernel().now()),
+      connections_(std::move(connections)),
+      event_fd_(event_fd),
+      wake_op_(this, Side::front, static_cast<std::uint8_t>(Role::worker)),
+      cancel_op_(this, Side::front, static_cast<std::uint8_t>(Role::worker)),
+      context_{.kernel = ring_->kernel(),
+               .ring = *ring_,
+               .buffers = *buffers_,
+               .timers = timers_,
+               .now = ring_->kernel().now(),
+               .ended = {}},
+      recorder_(std::make_unique<Recorder>()) {
+  ring_->wait_event(wake_op_, event_fd_);
+}
+
+Worker::~Worker() {
+  PENSTOCK_ASSERT(connections_.used() == 0);
+  ring_->kernel().close(event_fd_);
+}
+
+Result<std::unique_ptr<Worker>> Worker::create(io::Kernel& kernel, const WorkerOptions& options,
+                                               const Equip& equip) {
+  auto ring = io::Ring::open(kernel, {.features = options.features});
+  if (!ring) return std::unexpected(ring.error());
+  const std::uint32_t buffers = options.connections * small_each;
+  auto pool = io::BufferPool::create(**ring, {.small_count = buffers,
+                                              .large_count = std::min(buffers, most_large),
+                                              .small_posted = small_posted,
+                                              .large_posted = large_posted});
+  if (!pool) return std::unexpected(pool.error());
+  auto connections = Slab<Connection>::create(options.connections);
+  if (!connections) return std::unexpected(connections.error());
+  const auto event_fd = kernel.open_event();
+  if (!event_fd) return std::unexpected(event_fd.error());
+  std::unique_ptr<Worker> worker(new Worker(  // NOLINT: the constructor is private
+      std::move(*ring), std::move(*pool), std::move(*connections), *event_fd));
+  const Workshop workshop{.context = worker->context_,
+                          .make_connection = [self = worker.get()](User& user, void* of_user) {
+                            return self->connections_.acquire(self->context_, user, of_user);
+                          }};
+  auto equipment = equip(workshop);
+  if (!equipment) return std::unexpected(equipment.error());
+  worker->equipment_ = std::move(*equipment);
+  for (Equipment& each : worker->equipment_) {
+    each.measure_to(*worker->recorder_);
+    each.engine->prepare();
+  }
+  return worker;
+}
+
+Result<bool> Worker::turn() {
+  Instant deadline = timers_.next_deadline();
+  for (const Equipment& each : equipment_) deadline = std::min(deadline, each.engine->next_tick());
+  if (auto waited = ring_->wait(deadline); !waited) return std::unexpected(waited.error());
+  context_.now = ring_->kernel().now();
+  read_inbox();
+  ring_->drain([this](const io::Completion& completion) {
+    if (static_cast<Role>(completion.op.role) == Role::worker) {
+      if (completion.op.kind == io::OpKind::wake && !finishing_) {
+        ring_->wait_event(wake_op_, event_fd_);
+      }
+      return;
+    }
+    static_cast<OpOwner*>(completion.op.owner)->on_completion(completion);
+  });
+  context_.now = ring_->kernel().now();
+  timers_.advance(context_.now, [](Timer& timer) { static_cast<Waiter*>(timer.owner)->on_due(); });
+  for (const Equipment& each : equipment_) each.engine->tick();
+  while (Connection* connection = context_.ended.pop_front()) {
+    User& user = connection->user();
+    user.on_closed(*connection);
+    connections_.release(*connection);
+  }
+  const auto ready = [](const Equipment& each) { return each.engine->prepared(); };
+  if (!prepared_.load(std::memory_order_relaxed) && std::ranges::all_of(equipment_, ready)) {
+    prepared_.store(true, std::memory_order_release);
+  }
+  return !finished();
+}
+
+void Worker::read_inbox() {
+  if (cut_wanted_.exchange(false, std::memory_order_acquire)) hand_over();
+  if (const std::int64_t at = begin_at_.load(std::memory_order_acquire); at != 0 && !begun_) {
+    begun_ = true;
+    for (const Equipment& each : equipment_) each.engine->begin(Instant(Duration(at)));
+  }
+  if (stop_wanted_.load(std::memory_order_acquire) && !std::exchange(stopped_, true)) {
+    for (const Equipment& each : equipment_) each.engine->stop();
+  }
+  if (abandon_wanted_.load(std::memory_order_acquire) && !std::exchange(abandoned_, true)) {
+    for (const Equipment& each : equipment_) each.engine->abandon();
+  }
+}
+
+void Worker::hand_over() {
+  cpu_ns_.store(thread_cpu_time().count(), std::memory_order_relaxed);
+  auto next = std::make_unique<Recorder>();
+  for (const Equipment& each : equipment_) each.measure_to(*next);
+  const std::scoped_lock lock(mutex_);
+  measured_.push_back(std::exchange(recorder_, std::move(next)));
+}
+
+/// The last request to end is the one that waits for news.
+bool Worker::finished() {
+  const auto done = [](const Equipment& each) { return each.engine->done(); };
+  if (!stopped_ || connections_.used() > 0 || !std::ranges::all_of(equipment_, done)) return false;
+  if (!std::exchange(finishing_, true)) {
+    hand_over();
+    if (wake_op_.in_flight) ring_->cancel_all(cancel_op_, event_fd_);
+  }
+  return ring_->in_flight() == 0;
+}
+
+void Worker::begin(Instant at) noexcept {
+  begin_at_.store(at.time_since_epoch().count(), std::memory_order_release);
+  wake();
+}
+
+void Worker::stop() noexcept {
+  stop_wanted_.store(true, std::memory_order_release);
+  wake();
+}
+
+void Worker::abandon() noexcept {
+  abandon_wanted_.store(true, std::memory_order_release);
+  stop();
+}
+
+void Worker::cut() noexcept {
+  cut_wanted_.store(true, std::memory_order_release);
+  wake();
+}
+
+std::vector<std::unique_ptr<Recorder>> Worker::take_measured() {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(measured_, {});
+}
+
+}  // namespace penstock::load
