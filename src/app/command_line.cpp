@@ -12,8 +12,8 @@
 
 #include "demo.h"
 #include "penstock/base/log.h"
+#include "penstock/base/signals.h"
 #include "penstock/config/config.h"
-#include "signals.h"
 #include "supervisor.h"
 #include "test_options.h"
 

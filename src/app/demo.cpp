@@ -14,9 +14,9 @@
 #include "penstock/app/command_line.h"
 #include "penstock/base/cpus.h"
 #include "penstock/base/log.h"
+#include "penstock/base/signals.h"
 #include "penstock/net/socket.h"
 #include "penstock/tls/identity.h"
-#include "signals.h"
 #include "supervisor.h"
 #include "words.h"
 

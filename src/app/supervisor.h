@@ -16,13 +16,13 @@
 #include "penstock/app/access_log.h"
 #include "penstock/base/line_output.h"
 #include "penstock/base/own_thread.h"
+#include "penstock/base/signals.h"
 #include "penstock/config/config.h"
 #include "penstock/health/checker.h"
 #include "penstock/io/linux_kernel.h"
 #include "penstock/relay/routing.h"
 #include "penstock/relay/shard.h"
 #include "penstock/stats/counters.h"
-#include "signals.h"
 
 namespace penstock::app {
 

@@ -28,6 +28,8 @@ class Engine {
   virtual void abandon() = 0;
   /// Nothing is under way and nothing waits, after stop().
   [[nodiscard]] virtual bool done() const noexcept = 0;
+  /// Everything that was to begin has, and has ended: the run may stop early.
+  [[nodiscard]] virtual bool exhausted() const noexcept { return false; }
 };
 
 }  // namespace penstock::load

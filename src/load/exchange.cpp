@@ -203,13 +203,19 @@ std::size_t Exchange::write_requests(Slot& slot, std::span<std::byte> to) {
     if (begins) {
       const Instant now = context_.kernel.now();
       if (!options_.one_each) operation.sent = now;
-      if (measured(operation)) recorder_->record(Measure::lag, operation.sent - operation.intended);
+      if (measured(operation)) record_lag(operation);
       if (slot.operations.size() == slot.unwritten) watch(slot);
     }
     if (slot.codec.request_left == 0) --slot.unwritten;
   }
   recorder_->count.bytes_out += written;
   return written;
+}
+
+/// In the closed loop there is none: an operation is meant to begin when it does.
+void Exchange::record_lag(const Operation& operation) noexcept {
+  if (options_.closed_loop) return;
+  recorder_->record(Measure::lag, operation.sent - operation.intended);
 }
 
 /// The connection's alarm is moved only when it rings, not at every operation.
@@ -269,9 +275,7 @@ void Exchange::complete(Slot& slot) {
     ++recorder_->count.operations;
     recorder_->record(Measure::latency, now - operation.intended);
     recorder_->record(Measure::service, now - operation.sent);
-    if (options_.codec == nullptr) {
-      recorder_->record(Measure::lag, operation.sent - operation.intended);
-    }
+    if (options_.codec == nullptr) record_lag(operation);
     if (slot.codec.status != 0) recorder_->answered(slot.codec.status);
   }
   if (options_.one_each || slot.codec.last) return let_go(slot, options_.ending);

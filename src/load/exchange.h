@@ -57,8 +57,7 @@ class Exchange final : public Engine, private User {
   void stop() override;
   void abandon() override;
   [[nodiscard]] bool done() const noexcept override;
-  /// Everything that was to begin has, and has ended.
-  [[nodiscard]] bool exhausted() const noexcept;
+  [[nodiscard]] bool exhausted() const noexcept override;
 
   /// Where it measures to from now on; borrowed.
   void measure_to(Recorder& recorder) noexcept { recorder_ = &recorder; }
@@ -109,6 +108,7 @@ class Exchange final : public Engine, private User {
   void fail_all(Slot& slot, const Failure& failure);
   void let_go(Slot& slot, Ending ending);
   void lost(Slot& slot);
+  void record_lag(const Operation& operation) noexcept;
   void watch(Slot& slot);
   void settle(Slot& slot) noexcept;
   [[nodiscard]] std::size_t write_requests(Slot& slot, std::span<std::byte> to);

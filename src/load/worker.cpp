@@ -107,6 +107,10 @@ Result<bool> Worker::turn() {
   if (!prepared_.load(std::memory_order_relaxed) && std::ranges::all_of(equipment_, ready)) {
     prepared_.store(true, std::memory_order_release);
   }
+  if (begun_ && !exhausted_.load(std::memory_order_relaxed)) {
+    const auto through = [](const Equipment& each) { return each.engine->exhausted(); };
+    if (std::ranges::all_of(equipment_, through)) exhausted_.store(true, std::memory_order_release);
+  }
   return !finished();
 }
 

@@ -54,6 +54,10 @@ class Worker {
 
   /// Every engine is prepared.
   [[nodiscard]] bool prepared() const noexcept { return prepared_.load(std::memory_order_acquire); }
+  /// Every engine has done all that it was to do.
+  [[nodiscard]] bool exhausted() const noexcept {
+    return exhausted_.load(std::memory_order_acquire);
+  }
   void begin(Instant at) noexcept;
   void stop() noexcept;
   void abandon() noexcept;
@@ -89,6 +93,7 @@ class Worker {
   bool finishing_ = false;
 
   std::atomic<bool> prepared_{false};
+  std::atomic<bool> exhausted_{false};
   std::atomic<std::int64_t> begin_at_{0};  // since the clock's start; 0: not yet
   std::atomic<bool> stop_wanted_{false};
   std::atomic<bool> abandon_wanted_{false};

@@ -109,10 +109,9 @@ class Recorder {
   Counters count;
 
  private:
-#define PENSTOCK_X(name, text) +1
-  static constexpr std::size_t error_classes = 0 PENSTOCK_LOAD_ERRORS(PENSTOCK_X);
-  static constexpr std::size_t measures = 0 PENSTOCK_LOAD_MEASURES(PENSTOCK_X);
-#undef PENSTOCK_X
+  // The last of each enumeration.
+  static constexpr std::size_t error_classes = static_cast<std::size_t>(ErrorClass::unfinished) + 1;
+  static constexpr std::size_t measures = static_cast<std::size_t>(Measure::first_byte) + 1;
   std::array<Histogram, measures> histograms_;
   std::array<std::uint64_t, error_classes> errors_{};
   std::map<int, std::uint64_t> errnos_;

@@ -1,14 +1,14 @@
 // signalfd(2) for the signals that the command line promises to handle. A second identical signal
 // that comes while the first still waits is merged with it by the kernel; that only happens within
 // the same turn of the supervisor.
-#include "signals.h"
+#include "penstock/base/signals.h"
 
 #include <sys/signalfd.h>
 
 #include <cerrno>
 #include <csignal>
 
-namespace penstock::app {
+namespace penstock {
 
 Result<Signals> Signals::take() {
   sigset_t set;
@@ -28,4 +28,4 @@ std::optional<int> Signals::next() noexcept {
   return static_cast<int>(signal.ssi_signo);
 }
 
-}  // namespace penstock::app
+}  // namespace penstock

@@ -7,7 +7,7 @@
 #include "penstock/base/result.h"
 #include "penstock/base/unique_fd.h"
 
-namespace penstock::app {
+namespace penstock {
 
 class Signals {
  public:
@@ -25,4 +25,4 @@ class Signals {
   UniqueFd fd_;
 };
 
-}  // namespace penstock::app
+}  // namespace penstock

@@ -1,0 +1,238 @@
+// From text to RunOptions; every value is checked before anything is opened.
+#include "run_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "penstock/base/cpus.h"
+#include "penstock/config/values.h"
+#include "penstock/load/units.h"
+#include "target.h"
+
+namespace penstock::load {
+namespace {
+
+constexpr std::uint64_t largest_message = std::uint64_t{1} << 30;
+constexpr std::uint32_t most_depth = 4096;
+constexpr std::uint32_t most_connections = 1'000'000;
+
+Result<Duration> duration_of(const char* option, const std::string& text) {
+  auto duration = config::parse_fine_duration(text);
+  if (!duration) return fail(fmt::format("{} {}: {}", option, text, duration.error().message));
+  return *duration;
+}
+
+Result<void> read_duration(const char* option, const std::string& text, Duration& into) {
+  auto duration = duration_of(option, text);
+  if (!duration) return std::unexpected(duration.error());
+  into = *duration;
+  return {};
+}
+
+/// One of these words, as its place in the list.
+Result<std::size_t> word_of(const char* option, const std::string& text,
+                            std::initializer_list<std::string_view> words) {
+  std::size_t place = 0;
+  for (const std::string_view word : words) {
+    if (text == word) return place;
+    ++place;
+  }
+  return fail(fmt::format("{} {}: expected one of {}", option, text, fmt::join(words, ", ")));
+}
+
+bool is_ip(const std::string& host) {
+  const bool v6 = host.find(':') != std::string::npos;
+  const auto parsed = Endpoint::parse(v6 ? fmt::format("[{}]:1", host) : host + ":1");
+  return parsed && parsed->is_ip();
+}
+
+}  // namespace
+
+void RunCommand::add_to(CLI::App& command) {
+  command.add_option("target", target_, "HOST:PORT, http://HOST[:PORT]/PATH, https://…, unix:PATH")
+      ->option_text("TARGET");
+  command
+      .add_option("--mode", mode_,
+                  "rr: requests and answers; conn: a connection each; tls: handshakes; http")
+      ->option_text("MODE");
+  command.add_option("--rate", rate_, "open loop: operations a second, such as 5000 or 20k")
+      ->option_text("N");
+  command.add_option("--ramp", ramp_, "open loop: a rate that grows, FROM:TO:DURATION")
+      ->option_text("RAMP");
+  command.add_option("--steps", steps_, "open loop: rates one after another, 1k,2k,4k@10s")
+      ->option_text("STEPS");
+  command.add_option("--arrival", arrival_, "uniform or poisson (uniform)")->option_text("KIND");
+  command.add_flag("--closed", closed_, "closed loop: the next operation begins when one ends");
+  command.add_option("-d,--duration", duration_, "how long (10s)")->option_text("TIME");
+  command.add_option("--warmup", warmup_, "not measured, at the beginning (0s)")
+      ->option_text("TIME");
+  command.add_option("-n,--count", operations_, "end after so many operations")->option_text("N");
+  command.add_option("-c,--connections", connections_, "connections at once (64)")
+      ->option_text("N");
+  command.add_option("-t,--threads", threads_, "worker threads (1)")->option_text("N");
+  command.add_option("--cpus", cpus_, "pin the workers to these CPUs, in turn")
+      ->delimiter(',')
+      ->option_text("LIST");
+  command.add_option("--depth", depth_, "requests on a connection at once (1)")->option_text("N");
+  add_more(command);
+}
+
+void RunCommand::add_more(CLI::App& command) {
+  command.add_option("--size", size_, "bytes of a request (64)")->option_text("N");
+  command
+      .add_option("--answer-size", answer_size_,
+                  "bytes of an answer, where it is no echo; needs penstock-load serve")
+      ->option_text("N");
+  command.add_flag("--no-verify", no_verify_, "do not compare the answers' bytes");
+  command.add_option("--source", sources_, "addresses to connect from: a list or a.b.c.d/N")
+      ->option_text("LIST|CIDR");
+  command.add_option("--timeout", timeout_, "for an answer (10s)")->option_text("TIME");
+  command.add_option("--connect-timeout", connect_timeout_, "connect and handshake (5s)")
+      ->option_text("TIME");
+  command.add_option("--close", close_, "mode conn and tls: fin or rst (fin)")->option_text("HOW");
+  command.add_option("--max-backlog", backlog_, "operations that may wait (1000000)")
+      ->option_text("N");
+  command.add_option("--seed", seed_, "of arrivals and payload (1)")->option_text("N");
+  command.add_option("--interval", interval_, "between two lines of progress (1s)")
+      ->option_text("TIME");
+  command.add_flag("--tls", tls_, "speak TLS; https:// and tls:// targets do");
+  command.add_option("--ca", ca_, "verify the server against these certificates (PEM)")
+      ->option_text("FILE");
+  command.add_option("--sni", server_name_, "the name to ask for (the target's host)")
+      ->option_text("NAME");
+  command.add_option("--tls-version", version_, "1.2 or 1.3 only")->option_text("V");
+  command.add_option("--groups", groups_, "key exchange groups, X25519:P-256")->option_text("LIST");
+  command.add_option("--method", method_, "http: the request's method (GET)")->option_text("M");
+  command.add_option("-H,--header", headers_, "http: a header line more, several times")
+      ->option_text("LINE");
+  command.add_option("--body", body_, "http: the request's body")->option_text("TEXT");
+  command.add_option("--assert", assert_, "conditions to meet, 'p99<2ms,err==0'; else exit 3")
+      ->option_text("LIST");
+  command.add_option("--json", files_.json, "write everything to a file")->option_text("FILE");
+  command.add_option("--csv", files_.csv, "write the intervals to a file")->option_text("FILE");
+  command.add_option("--hgrm", files_.hgrm, "write the latency's percentiles to a file")
+      ->option_text("FILE");
+  command.add_option("--html", files_.html, "write a report to a file")->option_text("FILE");
+}
+
+Result<RunOptions> RunCommand::options() const {
+  RunOptions options;
+  options.files = files_;
+  for (const auto step : {&RunCommand::set_target, &RunCommand::set_shape, &RunCommand::set_limits,
+                          &RunCommand::set_tls}) {
+    if (auto set = (this->*step)(options); !set) return std::unexpected(set.error());
+  }
+  return options;
+}
+
+Result<void> RunCommand::set_target(RunOptions& options) const {
+  if (target_.empty()) return fail("a target is missing: HOST:PORT, a URL or unix:PATH");
+  auto target = parse_target(target_);
+  if (!target) return std::unexpected(target.error());
+  auto mode = word_of("--mode", mode_, {"rr", "conn", "tls", "http"});
+  if (!mode) return std::unexpected(mode.error());
+  options.mode = static_cast<Mode>(*mode);
+  options.target = target->endpoint;
+  options.target_text = target_;
+  options.secure = target->secure || tls_ || options.mode == Mode::tls;
+  options.server_name = server_name_.empty() && !is_ip(target->host) ? target->host : server_name_;
+  if (!sources_.empty()) {
+    auto sources = parse_sources(sources_);
+    if (!sources) return std::unexpected(sources.error());
+    options.sources = std::move(*sources);
+  }
+  const bool url = target_.starts_with("http");
+  if (options.mode == Mode::http || (options.mode == Mode::conn && url)) {
+    std::string request =
+        fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", method_, target->path, target->host);
+    for (const std::string& header : headers_) request += header + "\r\n";
+    if (!body_.empty()) request += fmt::format("Content-Length: {}\r\n", body_.size());
+    options.http_request = request + "\r\n" + body_;
+  }
+  return {};
+}
+
+Result<void> RunCommand::set_shape(RunOptions& options) const {
+  if (auto set = read_duration("--duration", duration_, options.duration); !set) return set;
+  const int shapes =
+      int{!rate_.empty()} + int{!ramp_.empty()} + int{!steps_.empty()} + int{closed_};
+  if (shapes != 1) {
+    return fail(
+        "say how the load comes with one of --rate, --ramp, --steps (open loop) and "
+        "--closed");
+  }
+  options.closed_loop = closed_;
+  if (!rate_.empty()) {
+    auto rate = parse_rate(rate_);
+    if (!rate) return fail(fmt::format("--rate: {}", rate.error().message));
+    options.profile = {{*rate, *rate, options.duration}};
+    options.profile_text = rate_;
+  }
+  if (const std::string& text = ramp_.empty() ? steps_ : ramp_; !text.empty()) {
+    auto profile = ramp_.empty() ? parse_steps(text) : parse_ramp(text);
+    if (!profile) return std::unexpected(profile.error());
+    options.profile = std::move(*profile);
+    options.profile_text = text;
+    options.duration = length_of(options.profile);
+  }
+  auto arrival = word_of("--arrival", arrival_, {"uniform", "poisson"});
+  if (!arrival) return std::unexpected(arrival.error());
+  options.arrival = static_cast<Arrival>(*arrival);
+  if (operations_ > 0) options.operations = operations_;
+  if (auto set = read_duration("--warmup", warmup_, options.warmup); !set) return set;
+  if (options.warmup >= options.duration) {
+    return fail(fmt::format("--warmup {} leaves nothing of the {} to measure", warmup_,
+                            duration_text(options.duration)));
+  }
+  return {};
+}
+
+Result<void> RunCommand::set_limits(RunOptions& options) const {
+  if (connections_ < 1 || connections_ > most_connections)
+    return fail(fmt::format("--connections {}: expected 1 to {}", connections_, most_connections));
+  if (threads_ < 1 || threads_ > connections_)
+    return fail(fmt::format("--threads {}: expected 1 to the number of connections", threads_));
+  if (depth_ < 1 || depth_ > most_depth)
+    return fail(fmt::format("--depth {}: expected 1 to {}", depth_, most_depth));
+  const std::uint64_t answer_size = answer_size_ == 0 ? size_ : answer_size_;
+  if (size_ < 1 || size_ > largest_message || answer_size > largest_message)
+    return fail(fmt::format("--size and --answer-size: expected 1 to {}", largest_message));
+  options.connections = connections_;
+  options.threads = threads_;
+  options.cpus = cpus_;
+  options.depth = depth_;
+  options.request_size = size_;
+  options.answer_size = answer_size;
+  options.verify = !no_verify_;
+  options.most_waiting = backlog_;
+  options.seed = seed_;
+  if (auto set = read_duration("--timeout", timeout_, options.timeout); !set) return set;
+  if (auto set = read_duration("--connect-timeout", connect_timeout_, options.connect_timeout);
+      !set) {
+    return set;
+  }
+  if (auto set = read_duration("--interval", interval_, options.interval); !set) return set;
+  auto ending = word_of("--close", close_, {"fin", "rst"});
+  if (!ending) return std::unexpected(ending.error());
+  options.ending = static_cast<Ending>(*ending);
+  if (assert_.empty()) return {};
+  auto conditions = parse_conditions(assert_);
+  if (!conditions) return fail(fmt::format("--assert: {}", conditions.error().message));
+  options.conditions = std::move(*conditions);
+  return {};
+}
+
+Result<void> RunCommand::set_tls(RunOptions& options) const {
+  options.tls.verification = ca_.empty() ? tls::Verification::off : tls::Verification::ca_file;
+  options.tls.ca_file = ca_;
+  options.tls.groups = groups_;
+  if (!options.http_request.empty()) options.tls.alpn = {"http/1.1"};
+  if (version_.empty()) return {};
+  auto version = word_of("--tls-version", version_, {"1.2", "1.3"});
+  if (!version) return std::unexpected(version.error());
+  options.tls.min_version = options.tls.max_version = static_cast<tls::Version>(*version);
+  return {};
+}
+
+}  // namespace penstock::load

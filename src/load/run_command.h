@@ -1,0 +1,66 @@
+// The options of `penstock-load run` as they are written, and what they come to.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "run_options.h"
+
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's
+class App;
+}
+
+namespace penstock::load {
+
+class RunCommand {
+ public:
+  /// Adds its options to the command.
+  void add_to(CLI::App& command);
+  /// What they come to. Error: a sentence about the first that is wrong or does not fit the others.
+  [[nodiscard]] Result<RunOptions> options() const;
+
+ private:
+  void add_more(CLI::App& command);
+  [[nodiscard]] Result<void> set_target(RunOptions& options) const;
+  [[nodiscard]] Result<void> set_shape(RunOptions& options) const;
+  [[nodiscard]] Result<void> set_limits(RunOptions& options) const;
+  [[nodiscard]] Result<void> set_tls(RunOptions& options) const;
+
+  std::string target_;
+  std::string mode_ = "rr";
+  std::string rate_;
+  std::string ramp_;
+  std::string steps_;
+  std::string arrival_ = "uniform";
+  bool closed_ = false;
+  std::string duration_ = "10s";
+  std::string warmup_ = "0s";
+  std::uint64_t operations_ = 0;
+  std::uint32_t connections_ = 64;
+  std::uint32_t threads_ = 1;
+  std::vector<int> cpus_;
+  std::uint32_t depth_ = 1;
+  std::uint64_t size_ = 64;
+  std::uint64_t answer_size_ = 0;
+  bool no_verify_ = false;
+  std::string sources_;
+  std::string timeout_ = "10s";
+  std::string connect_timeout_ = "5s";
+  std::string close_ = "fin";
+  std::uint64_t backlog_ = 1'000'000;
+  std::uint64_t seed_ = 1;
+  std::string interval_ = "1s";
+  bool tls_ = false;
+  std::string ca_;
+  std::string server_name_;
+  std::string version_;
+  std::string groups_;
+  std::string method_ = "GET";
+  std::vector<std::string> headers_;
+  std::string body_;
+  std::string assert_;
+  OutputFiles files_;
+};
+
+}  // namespace penstock::load

@@ -1,0 +1,69 @@
+// RunOptions: what a run was asked to do, checked. Made by the command line, read by the
+// coordinator.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connection.h"
+#include "penstock/load/arrivals.h"
+#include "penstock/load/assertion.h"
+#include "penstock/load/rate_profile.h"
+#include "penstock/net/endpoint.h"
+#include "penstock/tls/client.h"
+
+namespace penstock::load {
+
+enum class Mode : std::uint8_t {
+  rr,    ///< requests and answers on connections that stay
+  conn,  ///< a connection for each request
+  tls,   ///< a connection and a TLS handshake, nothing else
+  http,  ///< HTTP/1.1 requests on connections that stay
+};
+[[nodiscard]] std::string_view name_of(Mode mode) noexcept;
+
+struct OutputFiles {
+  std::string json{};
+  std::string csv{};
+  std::string hgrm{};
+  std::string html{};
+};
+
+struct RunOptions {
+  Mode mode = Mode::rr;
+  Endpoint target;
+  std::string target_text{};
+  std::vector<Endpoint> sources{};
+  std::uint32_t threads = 1;
+  std::vector<int> cpus{};
+  std::uint32_t connections = 64;  ///< of all threads together
+  std::uint32_t depth = 1;
+  std::size_t request_size = 64;
+  std::size_t answer_size = 64;
+  bool verify = true;
+  bool closed_loop = false;
+  RateProfile profile{};  ///< open loop
+  std::string profile_text{};
+  Arrival arrival = Arrival::uniform;
+  Duration duration = 10s;
+  Duration warmup{};
+  std::optional<std::uint64_t> operations{};
+  Duration timeout = 10s;
+  Duration connect_timeout = 5s;
+  Ending ending = Ending::plain;
+  std::uint64_t most_waiting = 1'000'000;
+  std::uint64_t seed = 1;
+  Duration interval = 1s;
+  bool secure = false;
+  tls::ClientOptions tls{};
+  std::string server_name{};
+  double resumed_share = 0;
+  std::string http_request{};
+  std::vector<Condition> conditions{};
+  OutputFiles files{};
+  std::string command_line{};
+};
+
+}  // namespace penstock::load
