@@ -117,7 +117,7 @@ void Connection::pump() {
   if (state_ == State::open) give_output();
   const bool receives = state_ == State::open || state_ == State::handshaking;
   if (receives && input_wanted_ && !leg_.input_ended && !leg_.receive_op.in_flight &&
-      leg_.needs_input() && leg_.incoming.empty()) {
+      leg_.incoming.empty() && (state_ == State::handshaking || leg_.needs_input())) {
     leg_.arm_receive(context_.buffers, context_.ring);
   }
   pumping_ = false;
