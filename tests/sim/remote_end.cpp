@@ -39,7 +39,8 @@ int RemoteEnd::finish() { return tls_ ? tls_->finish() : stream_.shut_write(); }
 void RemoteEnd::cooperate() {
   if (done_) return;
   if (tls_) tls_->end_connection();
-  script_.silent = script_.fin_after_peer = false;
+  was_silent_ = was_silent_ || std::exchange(script_.silent, false);
+  script_.fin_after_peer = false;
   script_.leave_after = std::numeric_limits<std::uint64_t>::max();
   script_.stall = 0;
   script_.total = sent_;

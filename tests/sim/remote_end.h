@@ -62,6 +62,8 @@ class RemoteEnd {
   [[nodiscard]] int error() const noexcept { return error_; }
   /// It reset, closed early or vanished.
   [[nodiscard]] bool left() const noexcept { return left_; }
+  /// It did not read, for as long as there were faults.
+  [[nodiscard]] bool was_silent() const noexcept { return was_silent_; }
   [[nodiscard]] bool vanished() const noexcept { return left_ && script_.leave == Leave::vanish; }
   /// It will do nothing more.
   [[nodiscard]] bool done() const noexcept { return done_; }
@@ -107,6 +109,7 @@ class RemoteEnd {
   bool fin_seen_ = false;
   bool read_ended_ = false;
   bool left_ = false;
+  bool was_silent_ = false;
   bool done_ = false;
   bool is_check_ = false;
   bool check_answered_ = false;
