@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <fstream>
 
 #include "coordinator.h"
-#include "penstock/load/units.h"
+#include "penstock/load/hgrm.h"
 #include "run_command.h"
+#include "summary.h"
 
 namespace penstock::load {
 namespace {
@@ -31,6 +33,15 @@ int misused(const std::string& what) {
   return exit_usage;
 }
 
+Result<void> write_files(const RunOptions& options, const Outcome& outcome) {
+  if (options.hgrm_file.empty()) return {};
+  std::ofstream file(options.hgrm_file);
+  file << hgrm_text(outcome.total.histogram(Measure::latency));
+  file.close();
+  if (!file) return fail(fmt::format("cannot write {}", options.hgrm_file));
+  return {};
+}
+
 int run(const RunCommand& command) {
   auto options = command.options();
   if (!options) return misused(options.error().message);
@@ -40,13 +51,7 @@ int run(const RunCommand& command) {
     return exit_wrong;
   }
   const auto on_progress = [](const Progress& progress) {
-    const Recorder& seen = *progress.interval;
-    const Histogram& latency = seen.histogram(Measure::latency);
-    fmt::print("{:>6}  {:>8} ops/s  p50 {:>7}  p99 {:>7}  max {:>7}  {} errors\n",
-               duration_text(progress.offset + progress.length),
-               number_text(static_cast<double>(seen.count.operations) / seconds(progress.length)),
-               duration_text(latency.percentile(50)), duration_text(latency.percentile(99)),
-               duration_text(latency.max()), seen.errors());
+    fmt::print("{}", progress_line(progress));
     std::fflush(stdout);
   };
   auto outcome = run_load(*options, *signals, on_progress);
@@ -54,29 +59,13 @@ int run(const RunCommand& command) {
     fmt::print(stderr, "penstock-load: {}\n", outcome.error().message);
     return exit_wrong;
   }
-  const Recorder& total = outcome->total;
-  for (const MeasureInfo& info : all_measures()) {
-    const Histogram& seen = total.histogram(info.measure);
-    if (seen.count() == 0) continue;
-    fmt::print("{:<10} p50 {:>8} p90 {:>8} p99 {:>8} p99.9 {:>8} max {:>8} mean {:>8} n {}\n",
-               info.name, duration_text(seen.percentile(50)), duration_text(seen.percentile(90)),
-               duration_text(seen.percentile(99)), duration_text(seen.percentile(99.9)),
-               duration_text(seen.max()), duration_text(seen.mean()), seen.count());
+  const Verdict verdict = judge(*options, *outcome);
+  fmt::print("{}", summary_text(*options, *outcome, verdict));
+  if (auto written = write_files(*options, *outcome); !written) {
+    fmt::print(stderr, "penstock-load: {}\n", written.error().message);
+    return exit_wrong;
   }
-  fmt::print("{} operations in {}, {} a second; {} connections; cpu", total.count.operations,
-             duration_text(outcome->measured),
-             number_text(static_cast<double>(total.count.operations) / seconds(outcome->measured)),
-             total.count.connections);
-  for (const Duration time : outcome->cpu_times) {
-    fmt::print(" {} ({} an operation)", duration_text(time),
-               duration_text(time / std::max<std::int64_t>(
-                                        1, static_cast<std::int64_t>(total.count.operations))));
-  }
-  fmt::print("\n");
-  for (const ErrorInfo& info : all_errors()) {
-    if (total.errors(info.error) > 0) fmt::print("{}: {}\n", info.text, total.errors(info.error));
-  }
-  return total.count.operations > 0 && total.count.corrupt_streams == 0 ? exit_done : exit_wrong;
+  return verdict.exit_code;
 }
 
 }  // namespace

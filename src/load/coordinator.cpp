@@ -83,7 +83,8 @@ class Run {
     auto features = io::probe_features({});
     if (!features) return std::unexpected(features.error());
     features_ = *features;
-    const std::uint64_t needed = std::uint64_t{options_.connections} * 2 + 64;
+    const std::uint64_t needed =
+        (std::uint64_t{options_.connections} * 3) + (std::uint64_t{options_.threads} * 64) + 64;
     if (const std::uint64_t limit = raise_descriptor_limit(needed); limit < needed) {
       return fail(
           fmt::format("{} connections need {} descriptors, the limit is {}; raise it "
@@ -122,8 +123,9 @@ class Run {
       station->context = std::move(*context);
     }
     const std::uint32_t share = part_of(options_.connections, options_.threads, number);
+    // Beside those in use there are some that wait for the peer's end.
     auto worker = Worker::create(
-        station->kernel, {.features = features_, .connections = share * 2 + 16},
+        station->kernel, {.features = features_, .connections = share * 3 + 64},
         [&](const Workshop& workshop) { return equip(workshop, *station, number, share); });
     if (!worker) return std::unexpected(worker.error());
     station->worker = std::move(*worker);

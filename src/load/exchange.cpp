@@ -8,6 +8,9 @@
 namespace penstock::load {
 namespace {
 
+/// How long a connection that we have ended waits for the peer's end.
+constexpr Duration linger = 1s;
+
 /// What a failure is counted as. `within`: bytes of an answer had come.
 ErrorClass classify(const Failure& failure, bool within) noexcept {
   using Cause = Failure::Cause;
@@ -71,17 +74,22 @@ void Exchange::prepare() {
 void Exchange::begin(Instant at) {
   began_ = at;
   measured_from_ = at + options_.warmup;
-  if (!options_.closed_loop) return;
-  for (const auto& slot : slots_) next_for(*slot);
 }
 
 Instant Exchange::next_tick() const noexcept {
-  if (!timeline_ || stopped_ || began_ == never) return never;
+  if (stopped_ || began_ == never) return never;
+  if (options_.closed_loop) return running_ ? never : began_;
   const auto next = timeline_->next();
   return next && may_begin() ? began_ + *next : never;
 }
 
 void Exchange::tick() {
+  if (options_.closed_loop) {
+    if (next_tick() > context_.now) return;
+    running_ = true;
+    for (const auto& slot : slots_) next_for(*slot);
+    return;
+  }
   while (next_tick() <= context_.now) {
     const Instant intended = next_tick();
     timeline_->advance();
@@ -127,10 +135,10 @@ void Exchange::offer(Slot& slot) {
 /// As many operations of the closed loop as the slot may have.
 void Exchange::next_for(Slot& slot) {
   const bool usable = options_.one_each || (slot.connection != nullptr && slot.connection->open());
-  if (began_ == never || !usable) return;
+  if (!running_ || !usable) return;
   while (may_begin() && slot.operations.size() < options_.depth) {
     ++begun_;
-    issue(slot, std::max(began_, context_.kernel.now()));
+    issue(slot, context_.kernel.now());
     if (options_.one_each) return;
   }
 }
@@ -303,7 +311,13 @@ void Exchange::let_go(Slot& slot, Ending ending) {
   Connection* connection = std::exchange(slot.connection, nullptr);
   if (connection == nullptr) return;
   connection->of_user = nullptr;
-  connection->close(ending);
+  if (ending == Ending::plain && connection->open()) {
+    // In order: our end of the stream, then the peer's; a close with something unread is a reset.
+    connection->wake_at(context_.now + linger);
+    connection->finish();
+  } else {
+    connection->close(ending);
+  }
   lost(slot);
 }
 

@@ -137,6 +137,7 @@ class Exchange final : public Engine, private User {
   std::uint64_t in_flight_ = 0;
   std::size_t unsettled_ = 0;
   std::size_t open_connections_ = 0;  // until on_closed()
+  bool running_ = false;              // the closed loop
   bool stopped_ = false;
 };
 

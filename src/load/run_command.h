@@ -60,7 +60,7 @@ class RunCommand {
   std::vector<std::string> headers_;
   std::string body_;
   std::string assert_;
-  OutputFiles files_;
+  std::string hgrm_file_;
 };
 
 }  // namespace penstock::load

@@ -24,13 +24,6 @@ enum class Mode : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(Mode mode) noexcept;
 
-struct OutputFiles {
-  std::string json{};
-  std::string csv{};
-  std::string hgrm{};
-  std::string html{};
-};
-
 struct RunOptions {
   Mode mode = Mode::rr;
   Endpoint target;
@@ -59,11 +52,9 @@ struct RunOptions {
   bool secure = false;
   tls::ClientOptions tls{};
   std::string server_name{};
-  double resumed_share = 0;
   std::string http_request{};
   std::vector<Condition> conditions{};
-  OutputFiles files{};
-  std::string command_line{};
+  std::string hgrm_file{};  ///< where the latency's percentiles go; empty: nowhere
 };
 
 }  // namespace penstock::load

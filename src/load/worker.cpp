@@ -77,7 +77,15 @@ Result<std::unique_ptr<Worker>> Worker::create(io::Kernel& kernel, const WorkerO
     each.measure_to(*worker->recorder_);
     each.engine->prepare();
   }
+  worker->note_prepared();  // nothing may happen that would end its first turn
   return worker;
+}
+
+void Worker::note_prepared() noexcept {
+  const auto ready = [](const Equipment& each) { return each.engine->prepared(); };
+  if (!prepared_.load(std::memory_order_relaxed) && std::ranges::all_of(equipment_, ready)) {
+    prepared_.store(true, std::memory_order_release);
+  }
 }
 
 Result<bool> Worker::turn() {
@@ -103,10 +111,7 @@ Result<bool> Worker::turn() {
     user.on_closed(*connection);
     connections_.release(*connection);
   }
-  const auto ready = [](const Equipment& each) { return each.engine->prepared(); };
-  if (!prepared_.load(std::memory_order_relaxed) && std::ranges::all_of(equipment_, ready)) {
-    prepared_.store(true, std::memory_order_release);
-  }
+  note_prepared();
   if (begun_ && !exhausted_.load(std::memory_order_relaxed)) {
     const auto through = [](const Equipment& each) { return each.engine->exhausted(); };
     if (std::ranges::all_of(equipment_, through)) exhausted_.store(true, std::memory_order_release);

@@ -72,6 +72,7 @@ class Worker {
  private:
   Worker(std::unique_ptr<io::Ring> ring, std::unique_ptr<io::BufferPool> buffers,
          Slab<Connection> connections, int event_fd);
+  void note_prepared() noexcept;
   void read_inbox();
   void hand_over();
   void wake() noexcept { ring_->kernel().notify(event_fd_); }

@@ -1,0 +1,21 @@
+// Verdict: what a run proves: whether bytes were lost or wrong, whether conditions hold, and
+// whether the generator was fit to say so. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "coordinator.h"
+#include "penstock/load/assertion.h"
+
+namespace penstock::load {
+
+struct Verdict {
+  std::vector<Finding> findings{};      ///< of the conditions that were given
+  std::vector<std::string> warnings{};  ///< sentences
+  int exit_code = 0;                    ///< ExitCode
+};
+
+[[nodiscard]] Verdict judge(const RunOptions& options, const Outcome& outcome);
+
+}  // namespace penstock::load

@@ -1,0 +1,198 @@
+"""penstock-load: every operation counted, every stall seen, every wrong byte found."""
+import functools
+import re
+import signal
+import subprocess
+import threading
+
+import fleet
+import pace
+import suite
+from suite import Skip, expect
+
+# The features of penstock's ring make no difference to the tool.
+test = functools.partial(suite.test, tiers=("full",))
+
+
+def tool(t):
+    path = t.binary.parent / "penstock-load"
+    if not path.is_file():
+        raise Skip("penstock-load is not built beside penstock")
+    return path
+
+
+def load(t, *arguments, seconds=30):
+    """Runs it to its end; the finished process with text output."""
+    command = [tool(t), "run", *map(str, arguments)]
+    limit = pace.slow(seconds)
+    return subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+
+
+def operations(done):
+    found = re.search(r"^(\d+) operations went well", done.stdout, re.M)
+    expect(found, f"a summary: {done.stdout} {done.stderr}")
+    return int(found[1])
+
+
+def expect_clean(done, count):
+    expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout} {done.stderr}")
+    expect(operations(done) == count, f"{count} operations: {done.stdout}")
+    expect("no errors; every answer was whole" in done.stdout, done.stdout)
+
+
+@test("load: all operations of an open loop go through penstock and back, plain and TLS")
+def through_penstock(t):
+    backend = fleet.Backend(t, fleet.echo)
+    for kind in ("plain", "tls13"):
+        penstock = t.front([backend], kind)
+        where = ("tls://" if kind != "plain" else "") + penstock.address()
+        ca = [] if kind == "plain" else ["--ca", t.shared.ca, "--sni", "penstock.test"]
+        shape = ["--rate", 300, "-d", "2s", "-c", 10, "--source", "127.0.0.0/28"]
+        expect_clean(load(t, where, *shape, *ca), 600)
+        closed = penstock.wait_counters(
+            lambda seen: seen["sessions"]["active"] == 0, 5, "every session has ended"
+        )["sessions"]
+        expect(closed["accepted"] == 10, f"{kind}: {closed}")
+        expect(closed["closed"] == {"finished": 10}, f"{kind}: {closed}")
+
+
+@test("load: connections of their own, ended by FIN or RST, are counted alike on both sides")
+def one_each(t):
+    backend = fleet.Backend(t, fleet.echo, expected=(OSError,))
+    penstock = t.front([backend])
+    done = load(t, penstock.address(), "--mode", "conn", "--closed", "-n", 200, "-c", 4)
+    expect_clean(done, 200)
+    done = load(t, penstock.address(), "--mode", "conn", "--closed", "-n", 100, "--close", "rst")
+    expect_clean(done, 100)
+    penstock.wait_counters(
+        lambda seen: sum(seen["sessions"]["closed"].values()) == 300, 5, "300 sessions have ended"
+    )
+
+
+@test("load: handshakes are full ones and counted, one for each operation")
+def handshakes(t):
+    penstock = t.front([fleet.Backend(t, fleet.echo)], "tls13")
+    done = load(t, penstock.address(), "--mode", "tls", "--closed", "-n", 50, "-c", 4)
+    expect_clean(done, 50)
+    expect("TLS handshakes 50 full, 0 resumed" in done.stdout, done.stdout)
+
+
+def percentiles(path):
+    """From an .hgrm file: seconds by percentile."""
+    rows = re.findall(r"^\s*([\d.]+)\s+([\d.]+)\s+\d+", path.read_text(), re.M)
+    return [(float(share) * 100, float(value) / 1000) for value, share in rows]
+
+
+def quantile(table, percent):
+    """The first value at or above the percentile."""
+    return next(value for share, value in table if share >= percent)
+
+
+@test("load: a server that is stopped for 2 s shows as it must", limit=60)
+def coordinated_omission(t):
+    if t.small:
+        raise Skip("sanitizers and emulation are too slow to measure time with")
+    nginx = fleet.Nginx(t, "a")
+    duration, pause = 6.0, 2.0
+    results = t.dir / "co.hgrm"
+    stop = threading.Timer(2.0, lambda: nginx.process.send_signal(signal.SIGSTOP))
+    go_on = threading.Timer(2.0 + pause, lambda: nginx.process.send_signal(signal.SIGCONT))
+    for timer in (stop, go_on):
+        timer.start()
+    done = load(t, f"http://{nginx.address}/", "--mode", "http", "--rate", 500, "-c", 20,
+                "-d", f"{duration:.0f}s", "--hgrm", results)
+    expect_clean(done, 3000)
+    table = percentiles(results)
+    for percent in (75, 90, 95, 99):
+        # A share of pause / duration of the operations waits from 0 to `pause`, evenly.
+        expected = pause * (1 - (1 - percent / 100) * duration / pause)
+        seen = quantile(table, percent)
+        t.say(f"p{percent}: {seen:.3f} s, as computed {expected:.3f} s")
+        # The timers of this test are as exact as a busy machine lets them be.
+        expect(abs(seen - expected) < 0.02 * expected + 0.05, f"p{percent}: {seen}, {expected}")
+
+
+def flips_a_bit(stream):
+    """Handler: an echo that changes one bit of the byte at 5000."""
+    size = 0
+    while data := stream.recv():
+        at = 5000 - size
+        if 0 <= at < len(data):
+            data = data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :]
+        stream.sendall(data)
+        size += len(data)
+
+
+@test("load: one flipped bit is found, counted and fails the run; --no-verify passes over it")
+def flipped_bit(t):
+    backend = fleet.Backend(t, flips_a_bit, expected=(OSError,))
+    shape = [backend.address, "--closed", "-c", 1, "-n", 100, "--size", 100]
+    done = load(t, *shape)
+    expect(done.returncode == 1, f"exit {done.returncode}: {done.stdout}")
+    expect(re.search(r"\b1  wrong bytes$", done.stdout, re.M), done.stdout)
+    expect_clean(load(t, *shape, "--no-verify"), 100)
+
+
+def ends_early(stream):
+    """Handler: half of the first answer, then the end."""
+    data = stream.exactly(64)
+    stream.sendall(data[:32])
+
+
+@test("load: answers that are cut short, or are none, fail the run with their own counts")
+def short_answers(t):
+    cut = fleet.Backend(t, ends_early, "cut")
+    done = load(t, cut.address, "--mode", "conn", "--closed", "-n", 10, "-c", 1)
+    expect(done.returncode == 1, f"exit {done.returncode}: {done.stdout}")
+    expect(re.search(r"\b10  ended within the answer$", done.stdout, re.M), done.stdout)
+    garbage = fleet.Backend(t, lambda stream: stream.sendall(b"SSH-2.0-x\r\n\r\n"), "garbage")
+    done = load(t, f"http://{garbage.address}/", "--mode", "conn", "--closed", "-n", 5, "-c", 1)
+    expect(done.returncode == 1, f"exit {done.returncode}: {done.stdout}")
+    expect(re.search(r"\b5  not an answer of this protocol$", done.stdout, re.M), done.stdout)
+
+
+@test("load: an unreachable target, wrong options and conditions that fail are told by exit codes")
+def exit_codes(t):
+    done = load(t, fleet.refused_address(), "--rate", 10)
+    expect((done.returncode, done.stdout) == (1, ""), f"{done}")
+    expect("cannot reach" in done.stderr and "refused" in done.stderr, done.stderr)
+    for wrong in (["127.0.0.1:1"], ["127.0.0.1:1", "--rate", "fast"],
+                  ["127.0.0.1:1", "--closed", "--assert", "speed>9"], ["nowhere", "--closed"],
+                  ["127.0.0.1:1", "--closed", "--mode", "udp"]):
+        done = load(t, *wrong)
+        expect(done.returncode == 64 and done.stderr, f"{wrong}: {done}")
+    backend = fleet.Backend(t, fleet.echo)
+    done = load(t, backend.address, "--closed", "-n", 10, "-c", 1, "--assert", "p50<1us,err==0")
+    expect(done.returncode == 3, f"exit {done.returncode}: {done.stdout}")
+    expect(re.search(r"^FAILED  p50 < 1us: ", done.stdout, re.M), done.stdout)
+    expect(re.search(r"^holds   err == 0: 0$", done.stdout, re.M), done.stdout)
+
+
+@test("load: Ctrl-C ends a run early with what it has, marked as partial")
+def interrupted(t):
+    backend = fleet.Backend(t, fleet.echo)
+    command = [tool(t), "run", backend.address, "--rate", "200", "-d", "60s", "-c", "4"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    t.defer(process.kill)
+    first = process.stdout.readline()  # after a second
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=pace.slow(10))
+    expect(process.returncode == 0, f"exit {process.returncode}: {first}{rest}{errors}")
+    expect("interrupted: these results are partial" in rest, rest)
+    expect(re.search(r"^\d+ operations went well", rest, re.M), rest)
+
+
+@test("load: a backend that dies under it costs exactly the operations that were on it")
+def dying_backend(t):
+    nginx = fleet.nginx_fleet(t, ("a", "b"))
+    penstock = t.front(nginx, pool={"hash_key": "source_ip_port", "connect_tries": 3})
+    kill = threading.Timer(1.0, nginx[0].kill)
+    kill.start()
+    done = load(t, f"http://{penstock.address()}/", "--mode", "http", "--rate", 200, "-c", 8,
+                "-d", "3s")
+    kill.join()
+    good = operations(done)
+    lost = sum(map(int, re.findall(r"^ +(\d+)  (?:reset|ended)", done.stdout, re.M)))
+    expect(good + lost == 600 and good > 400, done.stdout)
+    seen = penstock.counters()["backends"]["app/a"]["connections"]
+    expect(lost <= seen, f"{lost} lost, {seen} connections were on it: {done.stdout}")
