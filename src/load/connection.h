@@ -83,6 +83,7 @@ class Connection final : public ListHook<Ended>, public OpOwner, private Waiter 
   void want_input(bool wanted);
   /// One call of on_wake() then; replaces an earlier one.
   void wake_at(Instant when) noexcept;
+  [[nodiscard]] bool will_wake() const noexcept { return timer.scheduled(); }
   void wake_never() noexcept;
   /// Ends our stream (close_notify, FIN) once what was produced is out; the peer's goes on.
   void finish();

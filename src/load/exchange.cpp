@@ -191,7 +191,7 @@ void Exchange::on_open(Connection& connection) {
     ++(engine->negotiated().resumed ? count.handshakes_resumed : count.handshakes_full);
   }
   settle(slot);
-  if (options_.codec == nullptr) return complete(slot);
+  if (options_.codec == nullptr) return complete(slot, context_.kernel.now());
   if (!options_.one_each) offer(slot);
 }
 
@@ -226,21 +226,21 @@ void Exchange::record_lag(const Operation& operation) noexcept {
   recorder_->record(Measure::lag, operation.sent - operation.intended);
 }
 
+Instant Exchange::patience_ends(const Operation& operation) const noexcept {
+  return std::max(operation.intended, operation.sent) + options_.timeout;
+}
+
 /// The connection's alarm is moved only when it rings, not at every operation.
 void Exchange::watch(Slot& slot) {
-  if (slot.connection == nullptr || slot.operations.empty()) return;
-  const Instant sent = slot.operations.front().sent;
-  if (sent != Instant{}) slot.connection->wake_at(sent + options_.timeout);
+  if (slot.connection == nullptr || slot.operations.empty() || slot.connection->will_wake()) return;
+  slot.connection->wake_at(patience_ends(slot.operations.front()));
 }
 
 void Exchange::on_wake(Connection& connection) {
   if (connection.of_user == nullptr) return connection.close(Ending::reset);  // lingered for long
   Slot& slot = this->slot(connection);
   if (slot.operations.empty()) return;
-  const Operation& oldest = slot.operations.front();
-  if (oldest.sent == Instant{} || oldest.sent + options_.timeout > context_.now) {
-    return watch(slot);
-  }
+  if (patience_ends(slot.operations.front()) > context_.now) return watch(slot);
   fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::timed_out});
   let_go(slot, Ending::reset);
 }
@@ -249,6 +249,7 @@ void Exchange::consume(Connection& connection, std::span<const std::byte> bytes)
   if (connection.of_user == nullptr) return;
   Slot& slot = this->slot(connection);
   recorder_->count.bytes_in += bytes.size();
+  const Instant now = context_.kernel.now();
   while (!bytes.empty() && slot.connection == &connection) {
     if (slot.operations.size() == slot.unwritten) {  // nobody asked
       recorder_->fail(ErrorClass::bad_response);
@@ -266,11 +267,11 @@ void Exchange::consume(Connection& connection, std::span<const std::byte> bytes)
       fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
       return let_go(slot, Ending::reset);
     }
-    complete(slot);
+    complete(slot, now);
   }
 }
 
-void Exchange::complete(Slot& slot) {
+void Exchange::complete(Slot& slot, Instant now) {
   const Operation operation = slot.operations.empty() ? Operation{} : slot.operations.front();
   if (slot.operations.empty()) return;  // a connection of mode tls that nobody asked for
   slot.operations.pop_front();
@@ -278,7 +279,6 @@ void Exchange::complete(Slot& slot) {
       std::min<std::uint32_t>(slot.unwritten, static_cast<std::uint32_t>(slot.operations.size()));
   --in_flight_;
   slot.answer_begun = false;
-  const Instant now = context_.kernel.now();
   if (measured(operation)) {
     ++recorder_->count.operations;
     recorder_->record(Measure::latency, now - operation.intended);
@@ -338,7 +338,7 @@ void Exchange::on_end(Connection& connection) {
   if (!slot.operations.empty() && slot.answer_begun &&
       options_.codec->end(slot.codec).state == Answer::State::done) {
     slot.codec.last = true;
-    return complete(slot);
+    return complete(slot, context_.kernel.now());
   }
   fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
   let_go(slot, Ending::plain);

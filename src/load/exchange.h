@@ -69,7 +69,7 @@ class Exchange final : public Engine, private User {
   struct Ready;
   struct Operation {
     Instant intended;
-    Instant sent{};  // its first byte
+    Instant sent{};  // its first byte; zero: not yet
   };
   /// A connection that is had again and again, or the place of one that is.
   struct Slot final : ListHook<Ready>, Waiter {
@@ -103,12 +103,13 @@ class Exchange final : public Engine, private User {
   void issue(Slot& slot, Instant intended);
   void offer(Slot& slot);
   void next_for(Slot& slot);
-  void complete(Slot& slot);
+  void complete(Slot& slot, Instant now);
   void fail_operation(Slot& slot, ErrorClass error, int errno_value);
   void fail_all(Slot& slot, const Failure& failure);
   void let_go(Slot& slot, Ending ending);
   void lost(Slot& slot);
   void record_lag(const Operation& operation) noexcept;
+  [[nodiscard]] Instant patience_ends(const Operation& operation) const noexcept;
   void watch(Slot& slot);
   void settle(Slot& slot) noexcept;
   [[nodiscard]] std::size_t write_requests(Slot& slot, std::span<std::byte> to);
