@@ -220,7 +220,7 @@ void Connection::fail_errno(int errno_value) {
   fail({.phase = phase, .errno_value = errno_value});
 }
 
-void Connection::fail(Failure failure) {
+void Connection::fail(const Failure& failure) {
   if (state_ == State::closing) return;
   state_ = State::closing;
   ending_ = Ending::reset;

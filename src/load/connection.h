@@ -112,7 +112,7 @@ class Connection final : public ListHook<Ended>, public OpOwner, private Waiter 
   void take_input();
   void give_output();
   void step_finish();
-  void fail(Failure failure);
+  void fail(const Failure& failure);
   void fail_errno(int errno_value);
   void step_close();
   [[nodiscard]] std::size_t produce_into(wire::Slice& slice);
