@@ -9,6 +9,7 @@
 #include "coordinator.h"
 #include "penstock/load/hgrm.h"
 #include "run_command.h"
+#include "serve_command.h"
 #include "summary.h"
 
 namespace penstock::load {
@@ -77,12 +78,16 @@ int run_command_line(int argc, char** argv) {
   CLI::App* run_app = app.add_subcommand("run", "put a load on a target");
   run_command.add_to(*run_app);
   run_app->footer(run_examples);
+  ServeCommand serve_command;
+  CLI::App* serve_app = app.add_subcommand("serve", "be a server to put a load on");
+  serve_command.add_to(*serve_app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_done : exit_usage;
   }
-  if (!run_app->parsed()) return misused("a command is missing: run");
+  if (serve_app->parsed()) return serve_command.run();
+  if (!run_app->parsed()) return misused("a command is missing: run or serve");
   return run(run_command);
 }
 

@@ -115,6 +115,7 @@ void Connection::pump() {
   if (state_ == State::handshaking) step_handshake();
   if (state_ == State::open) take_input();
   if (state_ == State::open) give_output();
+  if (state_ == State::open && leg_.fin_sent && end_told_) close(Ending::plain);
   const bool receives = state_ == State::open || state_ == State::handshaking;
   if (receives && input_wanted_ && !leg_.input_ended && !leg_.receive_op.in_flight &&
       leg_.incoming.empty() && (state_ == State::handshaking || leg_.needs_input())) {

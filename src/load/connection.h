@@ -85,7 +85,8 @@ class Connection final : public ListHook<Ended>, public OpOwner, private Waiter 
   void wake_at(Instant when) noexcept;
   [[nodiscard]] bool will_wake() const noexcept { return timer.scheduled(); }
   void wake_never() noexcept;
-  /// Ends our stream (close_notify, FIN) once what was produced is out; the peer's goes on.
+  /// Ends our stream (close_notify, FIN) once what was produced is out; the peer's goes on. Once
+  /// both have ended, the connection closes by itself.
   void finish();
   /// Closes. No other call follows but on_closed().
   void close(Ending ending);

@@ -15,8 +15,7 @@
 #include "penstock/base/cpus.h"
 #include "penstock/base/descriptor_limit.h"
 #include "penstock/base/own_thread.h"
-#include "penstock/io/linux_kernel.h"
-#include "worker.h"
+#include "station.h"
 
 namespace penstock::load {
 namespace {
@@ -27,13 +26,6 @@ constexpr Duration look_again = 5ms;
 /// What a worker may take to close its connections, beyond the timeout of an operation.
 constexpr Duration closing_time = 2s;
 constexpr Duration interrupted_patience = 1s;
-
-/// A worker and what it stands on, made and destroyed on its thread.
-struct Station {
-  io::LinuxKernel kernel;
-  std::unique_ptr<tls::Context> context;
-  std::unique_ptr<Worker> worker;
-};
 
 /// The n-th of so many nearly equal parts of a whole.
 template <class T>
@@ -96,7 +88,7 @@ class Run {
       threads_.push_back(std::make_unique<OwnThread<Station>>(
           OwnThread<Station>::Parts{.name = fmt::format("load-{}", i),
                                     .make = [this, i] { return make_station(i); },
-                                    .run = [](Station& station) { return turn(*station.worker); },
+                                    .run = [](Station& station) { return station.run(); },
                                     .on_end = [] {}}));
     }
     for (const auto& thread : threads_) {
@@ -175,14 +167,6 @@ class Run {
     equipment.push_back({.engine = std::move(exchange),
                          .measure_to = [raw](Recorder& recorder) { raw->measure_to(recorder); }});
     return equipment;
-  }
-
-  static Result<void> turn(Worker& worker) {
-    for (;;) {
-      auto more = worker.turn();
-      if (!more) return std::unexpected(more.error());
-      if (!*more) return {};
-    }
   }
 
   Worker& worker(std::size_t i) { return *made_[i]->object().worker; }

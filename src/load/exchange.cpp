@@ -251,7 +251,9 @@ void Exchange::consume(Connection& connection, std::span<const std::byte> bytes)
   recorder_->count.bytes_in += bytes.size();
   const Instant now = context_.kernel.now();
   while (!bytes.empty() && slot.connection == &connection) {
-    if (slot.operations.size() == slot.unwritten) {  // nobody asked
+    // An echo begins before the request is whole.
+    const bool asked = slot.operations.size() > slot.unwritten || slot.codec.request_left > 0;
+    if (!asked) {
       recorder_->fail(ErrorClass::bad_response);
       return let_go(slot, Ending::reset);
     }

@@ -1,10 +1,12 @@
 """penstock-load: every operation counted, every stall seen, every wrong byte found."""
 import functools
+import json
 import re
 import signal
 import subprocess
 import threading
 
+import clients
 import fleet
 import pace
 import suite
@@ -38,6 +40,71 @@ def expect_clean(done, count):
     expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout} {done.stderr}")
     expect(operations(done) == count, f"{count} operations: {done.stdout}")
     expect("no errors; every answer was whole" in done.stdout, done.stdout)
+
+
+class Serve:
+    """`penstock-load serve`; stop() returns its counters."""
+
+    def __init__(self, t):
+        command = [tool(t), "serve", "--listen", f"{fleet.next_host()}:0", "-t", "2"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen(command, text=True, **pipes)
+        t.defer(self.process.kill)
+        self.address = re.fullmatch(r"serving on (.*)\n", self.process.stderr.readline())[1]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        out, errors = self.process.communicate(timeout=pace.slow(10))
+        expect(not errors and out, f"the counters, and nothing else: {out} {errors}")
+        return json.loads(out)
+
+
+def bytes_of(done):
+    """In and out, as far as the summary's three digits tell."""
+    units = {"": 1, "k": 1e3, "M": 1e6}
+    found = re.search(r"^([\d.]+)([kM]?)B in, ([\d.]+)([kM]?)B out", done.stdout, re.M)
+    return float(found[1]) * units[found[2]], float(found[3]) * units[found[4]]
+
+
+@test("load: server and client count the same, for answers of any size and depth", limit=40)
+def counted_alike(t):
+    shapes = ((64, 64, 1), (64, 5000, 1), (3000, 10, 4), (300_000, 300_000, 4), (7, 70_000, 16))
+    for size, answer, depth in shapes:
+        count = t.count(300)
+        serve = Serve(t)
+        done = load(t, serve.address, "--closed", "-n", count, "-c", 4, "-t", 2, "--size", size,
+                    "--answer-size", answer, "--depth", depth)
+        expect_clean(done, count)
+        seen = serve.stop()
+        framed = size != answer
+        expect(seen["wrong"] == 0 and seen["lost"] == 0, f"{size}/{answer}: {seen}")
+        expect(seen["accepted"] == seen["closed"] == 4, f"{size}/{answer}: {seen}")
+        expect(seen["requests"] == (count if framed else 0), f"{size}/{answer}: {seen}")
+        expect(seen["bytes_out"] == count * answer, f"{size}/{answer}: {seen}")
+        expect(seen["bytes_in"] == count * size + framed * 4 * 48, f"{size}/{answer}: {seen}")
+        came, went = bytes_of(done)
+        expect(abs(came - seen["bytes_out"]) <= seen["bytes_out"] / 100, done.stdout)
+        expect(abs(went - seen["bytes_in"]) <= seen["bytes_in"] / 100, done.stdout)
+
+
+@test("load: the server does not read from a client that does not read", limit=30)
+def held_back(t):
+    serve = Serve(t)
+    with clients.connect(serve.address) as connection:
+        connection.settimeout(1)
+        sent = 0
+        try:
+            while sent < 256 << 20:
+                sent += connection.send(b"z" * 65536)
+        except TimeoutError:
+            pass
+        expect(sent < 64 << 20, f"{sent} bytes were taken from a client that reads nothing")
+        connection.settimeout(10)
+        received = 0
+        while received < sent:
+            received += len(connection.recv(1 << 20))
+    seen = serve.stop()
+    expect((seen["bytes_in"], seen["bytes_out"]) == (sent, sent), f"{sent}: {seen}")
 
 
 @test("load: all operations of an open loop go through penstock and back, plain and TLS")
