@@ -22,7 +22,7 @@ struct CodecState {
   bool last = false;             ///< the server closes after this answer
   int status = 0;                ///< HTTP
   std::uint8_t step = 0;         ///< of the parser
-  std::string header;            ///< HTTP: a header block that has come in part
+  std::string header{};          ///< HTTP: a header block that has come in part
 };
 
 /// What became of an answer.
