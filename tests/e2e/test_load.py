@@ -66,7 +66,7 @@ def bytes_of(done):
     return float(found[1]) * units[found[2]], float(found[3]) * units[found[4]]
 
 
-@test("load: server and client count the same, for answers of any size and depth", limit=40)
+@test("load tool, server and client count the same, for answers of any size and depth", limit=40)
 def counted_alike(t):
     shapes = ((64, 64, 1), (64, 5000, 1), (3000, 10, 4), (300_000, 300_000, 4), (7, 70_000, 16))
     for size, answer, depth in shapes:
@@ -81,13 +81,14 @@ def counted_alike(t):
         expect(seen["accepted"] == seen["closed"] == 4, f"{size}/{answer}: {seen}")
         expect(seen["requests"] == (count if framed else 0), f"{size}/{answer}: {seen}")
         expect(seen["bytes_out"] == count * answer, f"{size}/{answer}: {seen}")
-        expect(seen["bytes_in"] == count * size + framed * 4 * 48, f"{size}/{answer}: {seen}")
+        prefaces = (seen["bytes_in"] - count * size) / 48  # of the connections that were used
+        expect(prefaces in range(1, 5) if framed else prefaces == 0, f"{size}/{answer}: {seen}")
         came, went = bytes_of(done)
         expect(abs(came - seen["bytes_out"]) <= seen["bytes_out"] / 100, done.stdout)
         expect(abs(went - seen["bytes_in"]) <= seen["bytes_in"] / 100, done.stdout)
 
 
-@test("load: the server does not read from a client that does not read", limit=30)
+@test("load tool, the server does not read from a client that does not read", limit=30)
 def held_back(t):
     serve = Serve(t)
     with clients.connect(serve.address) as connection:
@@ -107,7 +108,7 @@ def held_back(t):
     expect((seen["bytes_in"], seen["bytes_out"]) == (sent, sent), f"{sent}: {seen}")
 
 
-@test("load: all operations of an open loop go through penstock and back, plain and TLS")
+@test("load tool, all operations of an open loop go through penstock and back, plain and TLS")
 def through_penstock(t):
     backend = fleet.Backend(t, fleet.echo)
     for kind in ("plain", "tls13"):
@@ -123,7 +124,7 @@ def through_penstock(t):
         expect(closed["closed"] == {"finished": 10}, f"{kind}: {closed}")
 
 
-@test("load: connections of their own, ended by FIN or RST, are counted alike on both sides")
+@test("load tool, connections of their own, ended by FIN or RST, are counted alike on both sides")
 def one_each(t):
     backend = fleet.Backend(t, fleet.echo, expected=(OSError,))
     penstock = t.front([backend])
@@ -136,7 +137,7 @@ def one_each(t):
     )
 
 
-@test("load: handshakes are full ones and counted, one for each operation")
+@test("load tool, handshakes are full ones and counted, one for each operation")
 def handshakes(t):
     penstock = t.front([fleet.Backend(t, fleet.echo)], "tls13")
     done = load(t, penstock.address(), "--mode", "tls", "--closed", "-n", 50, "-c", 4)
@@ -155,7 +156,7 @@ def quantile(table, percent):
     return next(value for share, value in table if share >= percent)
 
 
-@test("load: a server that is stopped for 2 s shows as it must", limit=60)
+@test("load tool, a server that is stopped for 2 s shows as it must", limit=60)
 def coordinated_omission(t):
     if t.small:
         raise Skip("sanitizers and emulation are too slow to measure time with")
@@ -190,7 +191,7 @@ def flips_a_bit(stream):
         size += len(data)
 
 
-@test("load: one flipped bit is found, counted and fails the run; --no-verify passes over it")
+@test("load tool, one flipped bit is found, counted and fails the run; --no-verify passes over it")
 def flipped_bit(t):
     backend = fleet.Backend(t, flips_a_bit, expected=(OSError,))
     shape = [backend.address, "--closed", "-c", 1, "-n", 100, "--size", 100]
@@ -206,7 +207,7 @@ def ends_early(stream):
     stream.sendall(data[:32])
 
 
-@test("load: answers that are cut short, or are none, fail the run with their own counts")
+@test("load tool, answers that are cut short, or are none, fail the run with their own counts")
 def short_answers(t):
     cut = fleet.Backend(t, ends_early, "cut")
     done = load(t, cut.address, "--mode", "conn", "--closed", "-n", 10, "-c", 1)
@@ -218,7 +219,7 @@ def short_answers(t):
     expect(re.search(r"\b5  not an answer of this protocol$", done.stdout, re.M), done.stdout)
 
 
-@test("load: an unreachable target, wrong options and conditions that fail are told by exit codes")
+@test("load tool, an unreachable target, wrong options and conditions that fail are told by exit codes")
 def exit_codes(t):
     done = load(t, fleet.refused_address(), "--rate", 10)
     expect((done.returncode, done.stdout) == (1, ""), f"{done}")
@@ -235,7 +236,7 @@ def exit_codes(t):
     expect(re.search(r"^holds   err == 0: 0$", done.stdout, re.M), done.stdout)
 
 
-@test("load: Ctrl-C ends a run early with what it has, marked as partial")
+@test("load tool, Ctrl-C ends a run early with what it has, marked as partial")
 def interrupted(t):
     backend = fleet.Backend(t, fleet.echo)
     command = [tool(t), "run", backend.address, "--rate", "200", "-d", "60s", "-c", "4"]
@@ -249,7 +250,7 @@ def interrupted(t):
     expect(re.search(r"^\d+ operations went well", rest, re.M), rest)
 
 
-@test("load: a backend that dies under it costs exactly the operations that were on it")
+@test("load tool, a backend that dies under it costs exactly the operations that were on it")
 def dying_backend(t):
     nginx = fleet.nginx_fleet(t, ("a", "b"))
     penstock = t.front(nginx, pool={"hash_key": "source_ip_port", "connect_tries": 3})
