@@ -219,7 +219,7 @@ def short_answers(t):
     expect(re.search(r"\b5  not an answer of this protocol$", done.stdout, re.M), done.stdout)
 
 
-@test("load tool, an unreachable target, wrong options and conditions that fail are told by exit codes")
+@test("load tool, what is unreachable, wrong or does not hold is told by the exit code")
 def exit_codes(t):
     done = load(t, fleet.refused_address(), "--rate", 10)
     expect((done.returncode, done.stdout) == (1, ""), f"{done}")
