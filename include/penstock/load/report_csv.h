@@ -1,0 +1,14 @@
+// The time series of a run as CSV (RFC 4180). Pure.
+#pragma once
+
+#include <string>
+
+#include "penstock/load/run_result.h"
+
+namespace penstock::load {
+
+/// A line of names, then one for each interval. Times of the run in seconds, latencies in
+/// microseconds, both exact to the nanosecond.
+[[nodiscard]] std::string csv_report(const RunSummary& run);
+
+}  // namespace penstock::load
