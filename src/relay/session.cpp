@@ -2,6 +2,7 @@
 // session_dial.cpp, the end in session_close.cpp.
 #include "session.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "penstock/base/planted.h"
@@ -216,7 +217,8 @@ void Session::fail(Side side, CloseReason reason) {
   if (!failure_) {
     failure_ = reason;
     (void)acknowledges();  // from here on
-    wake_at(context_.now + delivery_patience);
+    last_activity_ = context_.now;
+    wake_at(context_.now + delivery_look);
   }
   pump(other(side));
   pump(side);
@@ -224,11 +226,13 @@ void Session::fail(Side side, CloseReason reason) {
 
 /// The timer of the relaying phase. It is moved only when it fires, not at every byte.
 void Session::on_quiet() {
-  const Duration limit = failure_ ? delivery_patience : listener().idle_timeout;
   // A slow reader may take longer to make enough room for the socket to be writable.
-  if (failure_ && acknowledges()) return wake_at(context_.now + delivery_patience);
-  if (last_activity_ + limit > context_.now && !planted(Planted::idle_timer_blind))
-    return wake_at(last_activity_ + limit);
+  if (failure_ && acknowledges()) last_activity_ = context_.now;
+  const Duration limit = failure_ ? delivery_patience : listener().idle_timeout;
+  const Instant end = last_activity_ + limit;
+  if (end > context_.now && !planted(Planted::idle_timer_blind)) {
+    return wake_at(failure_ ? std::min(end, context_.now + delivery_look) : end);
+  }
   close(failure_.value_or(CloseReason::idle_timeout), Ending::abort);
 }
 

@@ -95,6 +95,7 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   /// What a broken session still has to deliver is given up when the peer acknowledges none of it
   /// for so long.
   static constexpr Duration delivery_patience = 5s;
+  static constexpr Duration delivery_look = 250ms;  ///< between two looks at that
 
   Context& context_;
   Timer timer_;
@@ -120,7 +121,7 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   Instant last_activity_{};
   Instant closing_deadline_{};
   Duration closing_pause_{};
-  std::size_t unacknowledged_ = 0;  // by the surviving leg's peer, when last looked at
+  std::size_t unacknowledged_ = 0;        // by the surviving leg's peer, when last looked at
   std::array<std::uint64_t, 2> bytes_{};  // of each direction's stream, handed on
 };
 
