@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "coordinator.h"
-#include "penstock/load/hgrm.h"
+#include "outputs.h"
 #include "run_command.h"
 #include "serve_command.h"
 #include "summary.h"
@@ -34,37 +36,31 @@ int misused(const std::string& what) {
   return exit_usage;
 }
 
-Result<void> write_files(const RunOptions& options, const Outcome& outcome) {
-  if (options.hgrm_file.empty()) return {};
-  std::ofstream file(options.hgrm_file);
-  file << hgrm_text(outcome.total.histogram(Measure::latency));
-  file.close();
-  if (!file) return fail(fmt::format("cannot write {}", options.hgrm_file));
-  return {};
+int failed(const Error& error) {
+  fmt::print(stderr, "penstock-load: {}\n", error.message);
+  return exit_wrong;
 }
 
-int run(const RunCommand& command) {
+int run(const RunCommand& command, const std::string& command_line) {
   auto options = command.options();
   if (!options) return misused(options.error().message);
   auto signals = Signals::take();
-  if (!signals) {
-    fmt::print(stderr, "penstock-load: {}\n", signals.error().message);
-    return exit_wrong;
-  }
-  const auto on_progress = [](const Progress& progress) {
+  if (!signals) return failed(signals.error());
+  options->command_line = command_line;
+  std::vector<Interval> intervals;
+  const auto on_progress = [&intervals](const Progress& progress) {
+    intervals.push_back(
+        summarize(*progress.interval, {.offset = progress.offset, .length = progress.length}));
     fmt::print("{}", progress_line(progress));
     std::fflush(stdout);
   };
   auto outcome = run_load(*options, *signals, on_progress);
-  if (!outcome) {
-    fmt::print(stderr, "penstock-load: {}\n", outcome.error().message);
-    return exit_wrong;
-  }
+  if (!outcome) return failed(outcome.error());
   const Verdict verdict = judge(*options, *outcome);
   fmt::print("{}", summary_text(*options, *outcome, verdict));
-  if (auto written = write_files(*options, *outcome); !written) {
-    fmt::print(stderr, "penstock-load: {}\n", written.error().message);
-    return exit_wrong;
+  if (auto written = write_outputs(*options, std::move(*outcome), verdict, std::move(intervals));
+      !written) {
+    return failed(written.error());
   }
   return verdict.exit_code;
 }
@@ -81,14 +77,28 @@ int run_command_line(int argc, char** argv) {
   ServeCommand serve_command;
   CLI::App* serve_app = app.add_subcommand("serve", "be a server to put a load on");
   serve_command.add_to(*serve_app);
+  std::vector<std::string> reports;
+  std::string page;
+  CLI::App* report_app = app.add_subcommand("report", "show or compare runs");
+  report_app->add_option("files", reports, "what --json has written")
+      ->option_text("FILE...")
+      ->required();
+  report_app->add_option("--html", page, "write a page with charts to a file")->option_text("FILE");
+  report_app->footer(
+      "Examples:\n  penstock-load report a.json\n  penstock-load report a.json b.json --html "
+      "c.html");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_done : exit_usage;
   }
   if (serve_app->parsed()) return serve_command.run();
-  if (!run_app->parsed()) return misused("a command is missing: run or serve");
-  return run(run_command);
+  if (report_app->parsed()) {
+    const auto compared = compare_runs(reports, page);
+    return compared ? exit_done : failed(compared.error());
+  }
+  if (!run_app->parsed()) return misused("a command is missing: run, serve or report");
+  return run(run_command, fmt::format("{}", fmt::join(std::span(argv, argc), " ")));
 }
 
 }  // namespace penstock::load

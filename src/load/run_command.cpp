@@ -109,13 +109,18 @@ void RunCommand::add_more(CLI::App& command) {
   command.add_option("--body", body_, "http: the request's body")->option_text("TEXT");
   command.add_option("--assert", assert_, "conditions to meet, 'p99<2ms,err==0'; else exit 3")
       ->option_text("LIST");
-  command.add_option("--hgrm", hgrm_file_, "write the latency's percentiles to a file")
+  command.add_option("--json", files_.json, "write everything to a file, for `report`")
+      ->option_text("FILE");
+  command.add_option("--csv", files_.csv, "write the intervals to a file")->option_text("FILE");
+  command.add_option("--html", files_.html, "write a page with charts to a file")
+      ->option_text("FILE");
+  command.add_option("--hgrm", files_.hgrm, "write the latency's percentiles to a file")
       ->option_text("FILE");
 }
 
 Result<RunOptions> RunCommand::options() const {
   RunOptions options;
-  options.hgrm_file = hgrm_file_;
+  options.files = files_;
   for (const auto step : {&RunCommand::set_target, &RunCommand::set_shape, &RunCommand::set_limits,
                           &RunCommand::set_tls}) {
     if (auto set = (this->*step)(options); !set) return std::unexpected(set.error());

@@ -60,7 +60,7 @@ class RunCommand {
   std::vector<std::string> headers_;
   std::string body_;
   std::string assert_;
-  std::string hgrm_file_;
+  OutputFiles files_;
 };
 
 }  // namespace penstock::load

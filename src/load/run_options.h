@@ -24,6 +24,13 @@ enum class Mode : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(Mode mode) noexcept;
 
+struct OutputFiles {
+  std::string json{};  ///< empty: nowhere, as for all of them
+  std::string csv{};
+  std::string hgrm{};
+  std::string html{};
+};
+
 struct RunOptions {
   Mode mode = Mode::rr;
   Endpoint target;
@@ -54,7 +61,8 @@ struct RunOptions {
   std::string server_name{};
   std::string http_request{};
   std::vector<Condition> conditions{};
-  std::string hgrm_file{};  ///< where the latency's percentiles go; empty: nowhere
+  OutputFiles files{};
+  std::string command_line{};
 };
 
 }  // namespace penstock::load

@@ -62,7 +62,8 @@ Verdict judge(const RunOptions& options, const Outcome& outcome) {
   for (const Condition& condition : options.conditions) {
     verdict.findings.push_back(evaluate(condition, measured));
   }
-  verdict.warnings = unfitness(options, outcome);
+  verdict.unfit_reasons = unfitness(options, outcome);
+  verdict.warnings = verdict.unfit_reasons;
   const bool unfit = !verdict.warnings.empty();
   if (options.closed_loop) {
     verdict.warnings.emplace_back(

@@ -11,9 +11,10 @@
 namespace penstock::load {
 
 struct Verdict {
-  std::vector<Finding> findings{};      ///< of the conditions that were given
-  std::vector<std::string> warnings{};  ///< sentences
-  int exit_code = 0;                    ///< ExitCode
+  std::vector<Finding> findings{};           ///< of the conditions that were given
+  std::vector<std::string> unfit_reasons{};  ///< why the generator was not; clauses
+  std::vector<std::string> warnings{};       ///< these, and more, as sentences
+  int exit_code = 0;                         ///< ExitCode
 };
 
 [[nodiscard]] Verdict judge(const RunOptions& options, const Outcome& outcome);

@@ -270,3 +270,25 @@ def dying_backend(t):
     expect(good + lost == 600 and good > 400, done.stdout)
     seen = penstock.counters()["backends"]["app/a"]["connections"]
     expect(lost <= seen, f"{lost} lost, {seen} connections were on it: {done.stdout}")
+
+
+@test("load tool, a run's files agree with its summary, and report compares two of them")
+def outputs(t):
+    backend = fleet.Backend(t, fleet.echo)
+    files = {kind: t.dir / f"run.{kind}" for kind in ("json", "csv", "html", "hgrm")}
+    written = [item for kind, path in files.items() for item in (f"--{kind}", path)]
+    done = load(t, backend.address, "--rate", 100, "-d", "2s", "-c", 4, *written)
+    expect_clean(done, 200)
+    seen = json.loads(files["json"].read_text())
+    expect(seen["count"]["operations"] == 200, f"{seen['count']}")
+    rows = files["csv"].read_text().splitlines()
+    place = rows[0].split(",").index("operations")
+    expect(sum(int(row.split(",")[place]) for row in rows[1:]) == 200, f"{rows}")
+    expect("Total count    =          200" in files["hgrm"].read_text(), "the percentiles")
+    expect(files["html"].read_text().count("<svg") > 1, "charts")
+    command = [tool(t), "report", files["json"], files["json"]]
+    report = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    expect(report.returncode == 0 and re.search(r"^latency p99 .* x1$", report.stdout, re.M),
+           f"{report}")
+    done = load(t, backend.address, "--closed", "-n", 1, "--json", t.dir / "no/such/folder")
+    expect(done.returncode == 1 and "cannot write" in done.stderr, f"{done}")
