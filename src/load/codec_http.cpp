@@ -2,9 +2,10 @@
 #include "codec_http.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <utility>
+
+#include "http_text.h"
 
 namespace penstock::load {
 namespace {
@@ -13,28 +14,6 @@ constexpr std::size_t longest_head = 65536;
 constexpr std::size_t longest_line = 4096;
 constexpr Answer more{.state = Answer::State::more};
 constexpr Answer bad{.state = Answer::State::failed, .error = ErrorClass::bad_response};
-
-std::string_view text_of(std::span<const std::byte> bytes) noexcept {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-bool same_name(std::string_view text, std::string_view lower) noexcept {
-  return std::ranges::equal(text, lower, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
-  });
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-template <class T>
-bool read_number(std::string_view text, T& value, int base) noexcept {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  return error == std::errc{} && end == text.data() + text.size() && !text.empty();
-}
 
 }  // namespace
 
