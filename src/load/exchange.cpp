@@ -2,45 +2,15 @@
 #include "exchange.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
+
+#include "failure_class.h"
 
 namespace penstock::load {
 namespace {
 
 /// How long a connection that we have ended waits for the peer's end.
 constexpr Duration linger = 1s;
-
-/// What a failure is counted as. `within`: bytes of an answer had come.
-ErrorClass classify(const Failure& failure, bool within) noexcept {
-  using Cause = Failure::Cause;
-  switch (failure.phase) {
-    case Phase::connect:
-      if (failure.cause == Cause::timed_out || failure.errno_value == ETIMEDOUT)
-        return ErrorClass::connect_timeout;
-      if (failure.errno_value == ECONNREFUSED) return ErrorClass::connect_refused;
-      if (failure.errno_value == EADDRNOTAVAIL) return ErrorClass::no_local_port;
-      if (failure.errno_value == EMFILE || failure.errno_value == ENFILE)
-        return ErrorClass::no_descriptor;
-      return ErrorClass::connect_failed;
-    case Phase::handshake:
-      return failure.cause == Cause::timed_out ? ErrorClass::handshake_timeout
-                                               : ErrorClass::handshake_failed;
-    case Phase::stream:
-      break;
-  }
-  switch (failure.cause) {
-    case Cause::system:
-      return within ? ErrorClass::reset_within : ErrorClass::reset_before;
-    case Cause::ended:
-      return within ? ErrorClass::ended_within : ErrorClass::ended_before;
-    case Cause::protocol:
-      return ErrorClass::tls_error;
-    case Cause::timed_out:
-      break;
-  }
-  return ErrorClass::timeout;
-}
 
 }  // namespace
 
