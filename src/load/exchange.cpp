@@ -232,14 +232,14 @@ void Exchange::consume(Connection& connection, std::span<const std::byte> bytes)
     }
     const Answer answer = options_.codec->read(slot.codec, bytes);
     if (answer.state == Answer::State::more) return;
-    if (answer.state == Answer::State::failed) {
+    const bool failed = answer.state == Answer::State::failed;
+    if (failed && answer.error != ErrorClass::http_status) {
       if (answer.error == ErrorClass::corrupt) ++recorder_->count.corrupt_streams;
       fail_operation(slot, answer.error, 0);
-      if (answer.error == ErrorClass::http_status) continue;
       fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
       return let_go(slot, Ending::reset);
     }
-    complete(slot, now);
+    failed ? fail_status(slot) : complete(slot, now);
   }
 }
 
@@ -258,6 +258,18 @@ void Exchange::complete(Slot& slot, Instant now) {
     if (options_.codec == nullptr) record_lag(operation);
     if (slot.codec.status != 0) recorder_->answered(slot.codec.status);
   }
+  go_on(slot);
+}
+
+/// A whole answer that says that the request has failed.
+void Exchange::fail_status(Slot& slot) {
+  if (measured(slot.operations.front())) recorder_->answered(slot.codec.status);
+  fail_operation(slot, ErrorClass::http_status, 0);
+  go_on(slot);
+}
+
+/// After a whole answer.
+void Exchange::go_on(Slot& slot) {
   if (options_.one_each || slot.codec.last) return let_go(slot, options_.ending);
   offer(slot);
 }

@@ -105,6 +105,8 @@ class Exchange final : public Engine, private User {
   void next_for(Slot& slot);
   void complete(Slot& slot, Instant now);
   void fail_operation(Slot& slot, ErrorClass error, int errno_value);
+  void fail_status(Slot& slot);
+  void go_on(Slot& slot);
   void fail_all(Slot& slot, const Failure& failure);
   void let_go(Slot& slot, Ending ending);
   void lost(Slot& slot);
