@@ -239,6 +239,8 @@ void Exchange::consume(Connection& connection, std::span<const std::byte> bytes)
       fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
       return let_go(slot, Ending::reset);
     }
+    // Before its request was out: the connection is left in the middle of that.
+    if (slot.operations.size() == slot.unwritten) slot.codec.last = true;
     failed ? fail_status(slot) : complete(slot, now);
   }
 }
