@@ -109,12 +109,13 @@ void Exchange::next_for(Slot& slot) {
   while (may_begin() && slot.operations.size() < options_.depth) {
     ++begun_;
     issue(slot, context_.kernel.now());
-    if (options_.one_each) return;
+    if (options_.one_each || slot.connection == nullptr) return;
   }
 }
 
 /// The pause after a failure is over.
 void Exchange::try_again(Slot& slot) {
+  if (slot.connection != nullptr) return;
   if (!options_.one_each || !slot.operations.empty()) return dial(slot);
   offer(slot);
 }
@@ -313,7 +314,7 @@ void Exchange::lost(Slot& slot) {
   slot.unwritten = static_cast<std::uint32_t>(slot.operations.size());
   slot.ListHook<Ready>::unlink();
   if (options_.one_each) return offer(slot);
-  if (stopped_ && waiting_.empty()) return;
+  if (stopped_ && waiting_.empty() && slot.operations.empty()) return;
   const Duration pause = slot.codec.last ? Duration::zero() : options_.redial_after;
   context_.timers.schedule(slot.timer, context_.now + pause);
 }
