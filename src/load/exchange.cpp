@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "failure_class.h"
+#include "preface.h"
 
 namespace penstock::load {
 namespace {
@@ -130,7 +131,8 @@ void Exchange::dial(Slot& slot) {
   ++open_connections_;
   slot.connection = connection;
   slot.codec = {};
-  slot.codec.key = scramble(options_.seed ^ scramble((++slot.generation << 32) ^ slot.index));
+  const std::uint64_t number = (++slot.generation << 32) ^ slot.index;
+  slot.codec.key = unlike_preface({scramble(options_.seed ^ scramble(number))}).value;
   slot.answer_begun = false;
   slot.dialled = context_.kernel.now();
   if (options_.one_each && !slot.operations.empty()) slot.operations.front().sent = slot.dialled;

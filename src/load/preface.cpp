@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "penstock/load/random.h"
+
 namespace penstock::load {
 namespace {
 
 constexpr std::array<char, 8> magic = {'p', 'e', 'n', 'l', 'o', 'a', 'd', '1'};
+constexpr std::array<char, 8> receipt_magic = {'p', 'e', 'n', 'r', 'c', 'p', 't', '1'};
+constexpr std::uint64_t none_wrong = UINT64_MAX;
 
 template <class T>
 void put(std::span<std::byte> to, std::size_t at, T value) noexcept {
@@ -52,6 +56,32 @@ std::optional<Preface> Preface::decode(std::span<const std::byte, size> from) no
 bool Preface::may_begin(std::span<const std::byte> bytes) noexcept {
   const std::size_t count = std::min(bytes.size(), magic.size());
   return std::memcmp(bytes.data(), magic.data(), count) == 0;
+}
+
+std::array<std::byte, Receipt::size> Receipt::encode() const noexcept {
+  std::array<std::byte, size> to{};
+  std::memcpy(to.data(), receipt_magic.data(), receipt_magic.size());
+  put(to, 8, bytes);
+  put(to, 16, first_wrong.value_or(none_wrong));
+  return to;
+}
+
+std::optional<Receipt> Receipt::decode(std::span<const std::byte, size> from) noexcept {
+  if (std::memcmp(from.data(), receipt_magic.data(), receipt_magic.size()) != 0) {
+    return std::nullopt;
+  }
+  Receipt receipt{.bytes = get<std::uint64_t>(from, 8)};
+  const auto wrong = get<std::uint64_t>(from, 16);
+  if (wrong != none_wrong) receipt.first_wrong = wrong;
+  return receipt;
+}
+
+StreamKey unlike_preface(StreamKey key) noexcept {
+  for (;; key.value = scramble(key.value + 1)) {
+    std::array<std::byte, 1> first{};
+    fill_pattern(key, 0, first);
+    if (!Preface::may_begin(first)) return key;
+  }
 }
 
 }  // namespace penstock::load

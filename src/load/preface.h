@@ -36,6 +36,22 @@ struct Preface {
   [[nodiscard]] static bool may_begin(std::span<const std::byte> bytes) noexcept;
 };
 
+/// A server's answer to an upload, the last bytes of its stream.
+struct Receipt {
+  static constexpr std::size_t size = 24;
+  std::uint64_t bytes = 0;                     ///< of the pattern that came
+  std::optional<std::uint64_t> first_wrong{};  ///< the offset of the first wrong byte
+
+  [[nodiscard]] std::array<std::byte, size> encode() const noexcept;
+  /// nullopt: these bytes are no receipt.
+  [[nodiscard]] static std::optional<Receipt> decode(
+      std::span<const std::byte, size> bytes) noexcept;
+};
+
+/// The key, or another one in its place, of a stream whose first byte is not a preface's: a server
+/// would hold back requests that are shorter than what tells a preface.
+[[nodiscard]] StreamKey unlike_preface(StreamKey key) noexcept;
+
 /// The key of what a server sends to a client whose own stream has `key`.
 [[nodiscard]] constexpr StreamKey answer_key(StreamKey key) noexcept { return {~key.value}; }
 
