@@ -170,7 +170,13 @@ void Connection::give_output() {
       if (finishing_ || produce_into(leg_.outgoing) == 0) break;
     } else {
       if (out_.empty() && (finishing_ || produce_into(out_) == 0)) break;
-      if (leg_.encode(out_, context_.buffers) == 0 && leg_.outgoing.empty()) break;
+      const bool nothing = leg_.encode(out_, context_.buffers) == 0 && leg_.outgoing.empty();
+      if (leg_.dead) {
+        return fail({.phase = Phase::stream,
+                     .cause = Failure::Cause::protocol,
+                     .text = leg_.engine->failure()});
+      }
+      if (nothing) break;
     }
     leg_.arm_send(context_.ring);
   }
