@@ -37,6 +37,7 @@ class Serving {
     for (std::uint32_t i = 0; i < threads; ++i) {
       auto listener = open_listener(where, {.reuse_port = threads > 1, .first = i == 0});
       if (!listener) return std::unexpected(listener.error());
+      configure_connection(listener->get(), where.family(), {});  // for those accepted on it
       if (auto bound = local_endpoint(listener->get())) where = *bound;  // port 0 once
       listeners_.push_back(std::move(*listener));
     }
