@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "context.h"
 #include "penstock/net/endpoint.h"
@@ -85,6 +86,8 @@ class Connection final : public ListHook<Ended>, public OpOwner, private Waiter 
   void wake_at(Instant when) noexcept;
   [[nodiscard]] bool will_wake() const noexcept { return timer.scheduled(); }
   void wake_never() noexcept;
+  /// Within consume() only: the buffer with the bytes that it was given, for the user to keep.
+  [[nodiscard]] wire::Slice keep_input() noexcept { return std::move(in_); }
   /// Ends our stream (close_notify, FIN) once what was produced is out; the peer's goes on. Once
   /// both have ended, the connection closes by itself.
   void finish();

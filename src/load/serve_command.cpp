@@ -33,11 +33,11 @@ class Serving {
 
   Result<void> open(const Endpoint& at, std::uint32_t threads, std::uint32_t connections) {
     Endpoint where = at;
-    counters_.resize(threads);
+    services_.resize(threads);
     for (std::uint32_t i = 0; i < threads; ++i) {
       auto listener = open_listener(where, {.reuse_port = threads > 1, .first = i == 0});
       if (!listener) return std::unexpected(listener.error());
-      configure_connection(listener->get(), where.family(), {});  // for those accepted on it
+      configure_connection(listener->get(), where.family(), {});         // for those accepted on it
       if (auto bound = local_endpoint(listener->get())) where = *bound;  // port 0 once
       listeners_.push_back(std::move(*listener));
     }
@@ -80,9 +80,9 @@ class Serving {
   Serving& operator=(const Serving&) = delete;
 
   [[nodiscard]] const Endpoint& at() const noexcept { return at_; }
-  [[nodiscard]] ServiceCounters counters() const noexcept {
-    ServiceCounters sum;
-    for (const ServiceCounters& each : counters_) sum.add(each);
+  [[nodiscard]] Served served() const noexcept {
+    Served sum;
+    for (const Service* each : services_) sum.add(each->read());
     return sum;
   }
 
@@ -96,11 +96,13 @@ class Serving {
     auto worker = Worker::create(
         station->kernel, {.features = features_, .connections = connections},
         [&](const Workshop& workshop) -> Result<std::vector<Equipment>> {
+          const int listener = listeners_[number].get();
+          auto service =
+              std::make_unique<Service>(workshop.context, ServiceOptions{}, std::span(&listener, 1),
+                                        workshop.make_connection, nullptr);
+          services_[number] = service.get();
           std::vector<Equipment> equipment;
-          equipment.push_back(
-              {.engine = std::make_unique<Service>(workshop.context, listeners_[number].get(),
-                                                   workshop.make_connection, counters_[number]),
-               .measure_to = [](Recorder&) {}});
+          equipment.push_back({.engine = std::move(service), .measure_to = [](Recorder&) {}});
           return equipment;
         });
     if (!worker) return std::unexpected(worker.error());
@@ -111,7 +113,7 @@ class Serving {
   io::FeatureSet features_;
   Endpoint at_;
   std::vector<UniqueFd> listeners_;
-  std::vector<ServiceCounters> counters_;
+  std::vector<const Service*> services_;  // the threads'
   std::vector<std::unique_ptr<OwnThread<Station>>> threads_;
   std::vector<OwnThread<Station>*> made_;
 };
@@ -151,13 +153,13 @@ int ServeCommand::run() const {
     return failed(opened.error());
   fmt::print(stderr, "serving on {}\n", serving.at().to_string());
   serving.wait(*signals);
-  const ServiceCounters seen = serving.counters();
+  const Served seen = serving.served();
   fmt::print(
       "{{\"accepted\": {}, \"closed\": {}, \"lost\": {}, \"bytes_in\": {}, \"bytes_out\": {}, "
       "\"requests\": {}, \"wrong\": {}, \"accept_errors\": {}}}\n",
       seen.accepted, seen.closed, seen.lost, seen.bytes_in, seen.bytes_out, seen.requests,
-      seen.wrong, seen.accept_errors);
-  return seen.wrong == 0 ? exit_done : exit_wrong;
+      seen.wrong_streams, seen.accept_errors);
+  return seen.wrong_streams == 0 ? exit_done : exit_wrong;
 }
 
 }  // namespace penstock::load

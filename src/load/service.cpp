@@ -1,208 +1,197 @@
-// Accepting, echoing, checking. A client that does not read is not read from either.
+// Connections from their accept to their end, and who answers on them.
 #include "service.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cerrno>
 #include <utility>
+
+#include "service_listener.h"
 
 namespace penstock::load {
 namespace {
 
-/// With so much waiting to be echoed the client is held back, until less than a quarter is left.
-constexpr std::size_t most_waiting = std::size_t{256} * 1024;
-/// Without descriptors or memory accepting is tried again, not in a busy loop.
-constexpr Duration accept_pause = 100ms;
+/// A stream may begin like a preface and be none: so long after its first bytes it is taken as it
+/// is. Ours come in one piece, so this is for pieces that are under way.
+constexpr Duration preface_patience = 200ms;
 
 }  // namespace
 
-void ServiceCounters::add(const ServiceCounters& other) noexcept {
-  accepted += other.accepted;
-  closed += other.closed;
-  lost += other.lost;
-  bytes_in += other.bytes_in;
-  bytes_out += other.bytes_out;
-  requests += other.requests;
-  wrong += other.wrong;
-  accept_errors += other.accept_errors;
+class Service::Listener final : public ServiceListener {
+ public:
+  Listener(Service& service, int fd) noexcept
+      : ServiceListener(service.context_, fd, service.count_.accept_errors), service_(service) {}
+
+ private:
+  void accepted(int fd) override { service_.accepted(fd); }
+  Service& service_;
+};
+
+void Peer::finish() {
+  if (std::exchange(finishing, true)) return;
+  connection.wake_at(around.context.now + around.options.linger);
+  connection.want_input(true);
+  connection.finish();
 }
 
-Service::Service(Context& context, int listener_fd, MakeConnection make_connection,
-                 ServiceCounters& counters)
+void Peer::reset() {
+  broken = true;
+  connection.close(Ending::reset);
+}
+
+void Peer::reset(stats::Counter& counter) {
+  counter.add();
+  reset();
+}
+
+Service::Service(Context& context, ServiceOptions options, std::span<const int> listeners,
+                 MakeConnection make_connection, tls::Context* tls)
     : context_(context),
-      listener_fd_(listener_fd),
+      options_(std::move(options)),
       make_connection_(std::move(make_connection)),
-      counters_(counters),
-      accept_op_(static_cast<OpOwner*>(this), Side::front, static_cast<std::uint8_t>(Role::other)),
-      cancel_op_(static_cast<OpOwner*>(this), Side::front, static_cast<std::uint8_t>(Role::other)) {
+      tls_(tls),
+      around_{.context = context_, .options = options_, .count = count_, .delays = delays_} {
+  PENSTOCK_ASSERT(options_.message_size > 0 && options_.message_size <= largest_message);
+  for (const int fd : listeners) listeners_.push_back(std::make_unique<Listener>(*this, fd));
 }
 
 Service::~Service() { PENSTOCK_ASSERT(clients_.empty()); }
 
-void Service::prepare() { context_.ring.accept(accept_op_, listener_fd_); }
-
-void Service::on_completion(const io::Completion& completion) {
-  if (&completion.op == &cancel_op_) return;
-  if (completion.result >= 0) {
-    accepted(completion.result);
-  } else if (!stopped_) {
-    ++counters_.accept_errors;
-    if (!accept_op_.in_flight) context_.timers.schedule(timer, context_.now + accept_pause);
-    return;
-  }
-  if (!accept_op_.in_flight && !stopped_) context_.ring.accept(accept_op_, listener_fd_);
+void Service::prepare() {
+  for (const auto& listener : listeners_) listener->start();
 }
 
-void Service::on_due() {
-  if (!stopped_ && !accept_op_.in_flight) context_.ring.accept(accept_op_, listener_fd_);
-}
-
-void Service::accepted(int fd) {
-  auto client = std::make_unique<Client>();
-  Connection* connection = stopped_ ? nullptr : make_connection_(*this, client.get());
-  if (connection == nullptr) {  // no place for another one
-    ++counters_.accept_errors;
-    return context_.kernel.close_with_reset(fd);
-  }
-  ++counters_.accepted;
-  client->connection = connection;
-  clients_.push_back(*client.release());  // given back in on_closed()
-  connection->adopt(fd, nullptr, {});
-}
-
-void Service::consume(Connection& connection, std::span<const std::byte> bytes) {
-  Client& from = client(connection);
-  counters_.bytes_in += bytes.size();
-  switch (from.kind) {
-    case Client::Kind::unknown:
-      return begin_stream(from, bytes);
-    case Client::Kind::echo:
-      return echo(from, bytes);
-    case Client::Kind::rr:
-      return check_requests(from, bytes);
-  }
-}
-
-/// Finds out whether the client opens with a preface.
-void Service::begin_stream(Client& from, std::span<const std::byte> bytes) {
-  from.head.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const auto head = std::as_bytes(std::span(from.head));
-  if (!Preface::may_begin(head)) {
-    from.kind = Client::Kind::echo;
-    const std::string all = std::exchange(from.head, {});
-    return echo(from, std::as_bytes(std::span(all)));
-  }
-  if (head.size() < Preface::size) return;
-  const auto preface = Preface::decode(head.first<Preface::size>());
-  if (!preface || preface->purpose != Purpose::rr || preface->request_size == 0) {
-    ++counters_.wrong;
-    return cut(from);
-  }
-  from.kind = Client::Kind::rr;
-  from.preface = *preface;
-  const std::string rest = std::exchange(from.head, {}).substr(Preface::size);
-  check_requests(from, std::as_bytes(std::span(rest)));
-}
-
-void Service::echo(Client& from, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const bool large = bytes.size() > io::BufferPool::capacity(io::BufferClass::small);
-    io::Buffer buffer =
-        context_.buffers.take(large ? io::BufferClass::large : io::BufferClass::small);
-    if (!buffer) buffer = context_.buffers.take(io::BufferClass::small);
-    if (!buffer) {  // others hold them all
-      return cut(from);
-    }
-    const std::size_t size = std::min(bytes.size(), buffer.bytes().size());
-    std::memcpy(buffer.bytes().data(), bytes.data(), size);
-    from.waiting.emplace_back(std::move(buffer), size);
-    from.waiting_bytes += size;
-    bytes = bytes.subspan(size);
-  }
-  if (from.waiting_bytes > most_waiting) from.connection->want_input(false);
-  from.connection->flush();
-}
-
-void Service::check_requests(Client& from, std::span<const std::byte> bytes) {
-  if (check_pattern(from.preface.key, from.received, bytes)) {
-    ++counters_.wrong;
-    return cut(from);
-  }
-  const std::uint64_t before = from.received / from.preface.request_size;
-  from.received += bytes.size();
-  const std::uint64_t whole = (from.received / from.preface.request_size) - before;
-  counters_.requests += whole;
-  from.answers_owed += whole * from.preface.answer_size;
-  if (from.answers_owed > most_waiting) from.connection->want_input(false);
-  from.connection->flush();
-}
-
-std::size_t Service::produce(Connection& connection, std::span<std::byte> to) {
-  Client& client = Service::client(connection);
-  std::size_t size = 0;
-  while (!client.waiting.empty() && size < to.size()) {
-    wire::Slice& front = client.waiting.front();
-    const std::size_t part = std::min(front.size(), to.size() - size);
-    std::memcpy(to.data() + size, front.readable().data(), part);
-    size += part;
-    client.waiting_bytes -= part;
-    front.consumed(part);
-    if (front.empty()) client.waiting.pop_front();
-  }
-  if (client.answers_owed > 0) {
-    size = std::min<std::size_t>(client.answers_owed, to.size());
-    fill_pattern(answer_key(client.preface.key), client.answered, to.first(size));
-    client.answered += size;
-    client.answers_owed -= size;
-  }
-  counters_.bytes_out += size;
-  if (std::max<std::uint64_t>(client.waiting_bytes, client.answers_owed) < most_waiting / 4) {
-    connection.want_input(true);
-  }
-  finish_if_done(client);
-  return size;
-}
-
-void Service::finish_if_done(Client& client) {
-  if (client.ended && client.waiting.empty() && client.answers_owed == 0) {
-    client.connection->finish();
-  }
-}
-
-void Service::on_end(Connection& connection) {
-  Client& ended = client(connection);
-  ended.ended = true;
-  finish_if_done(ended);
-}
-
-void Service::on_failure(Connection& connection, const Failure& /*failure*/) {
-  client(connection).broken = true;
-}
-
-void Service::cut(Client& client) {
-  client.broken = true;
-  client.connection->close(Ending::reset);
-}
-
-void Service::on_closed(Connection& connection) {
-  const std::unique_ptr<Client> gone(&client(connection));
-  ++(gone->broken ? counters_.lost : counters_.closed);
+void Service::tick() {
+  while (Responder* responder = delays_.take_due(context_.now)) responder->due();
 }
 
 void Service::stop() {
-  stopped_ = true;
-  context_.timers.cancel(timer);
-  if (accept_op_.in_flight && !cancel_op_.in_flight) context_.ring.cancel(cancel_op_, accept_op_);
+  around_.stopping = true;
+  for (const auto& listener : listeners_) listener->stop();
+  for (Client& each : clients_) {
+    if (each.responder && each.peer.connection.open()) each.responder->stop();
+  }
 }
 
 void Service::abandon() {
-  stop();
-  for (Client* each = clients_.front(); each != nullptr; each = clients_.next(*each)) {
-    cut(*each);
+  for (const auto& listener : listeners_) listener->abandon();
+  for (Client& each : clients_) {
+    if (!each.peer.connection.closing()) each.peer.reset(count_.abandoned);
   }
 }
 
 bool Service::done() const noexcept {
-  return stopped_ && clients_.empty() && !accept_op_.in_flight && !cancel_op_.in_flight;
+  const auto released = [](const auto& listener) { return listener->released(); };
+  return clients_.empty() && std::ranges::all_of(listeners_, released);
+}
+
+void Service::accepted(int fd) {
+  count_.accepted.add();
+  std::unique_ptr<tls::Engine> engine;
+  if (tls_ != nullptr) {
+    if (auto made = tls::Engine::create_server(*tls_)) engine = std::move(*made);
+  }
+  Connection* connection = nullptr;
+  if (engine || tls_ == nullptr) connection = make_connection_(*this, nullptr);
+  if (connection == nullptr) {
+    context_.kernel.close_with_reset(fd);
+    count_.refused.add();
+    return count_.lost.add();
+  }
+  clients_.push_front(
+      {.peer = {.around = around_, .connection = *connection, .number = number_++}});
+  Client& client = clients_.front();
+  client.self = clients_.begin();
+  connection->of_user = &client;
+  if (options_.kind != ServiceKind::echo) client.responder = make_responder(client.peer, {});
+  connection->adopt(fd, std::move(engine), options_.handshake_timeout);
+}
+
+void Service::on_open(Connection& connection) {
+  Client& client = this->client(connection);
+  if (connection.engine() != nullptr) count_.handshakes.add();
+  if (!client.responder) return;
+  client.responder->opened();
+  if (around_.stopping && connection.open()) client.responder->stop();
+}
+
+std::size_t Service::produce(Connection& connection, std::span<std::byte> to) {
+  Client& client = this->client(connection);
+  if (!client.responder || client.peer.finishing) return 0;
+  const std::size_t size = client.responder->produce(to);
+  count_.bytes_out.add(size);
+  return size;
+}
+
+void Service::consume(Connection& connection, std::span<const std::byte> bytes) {
+  Client& client = this->client(connection);
+  count_.bytes_in.add(bytes.size());
+  if (client.responder) return client.responder->consume(bytes);
+  decide(client, bytes);
+}
+
+/// Looks for a preface, which may come in pieces.
+void Service::decide(Client& client, std::span<const std::byte> bytes) {
+  const auto missing = std::span(client.begin).subspan(client.begin_size);
+  const std::size_t part = std::min(missing.size(), bytes.size());
+  std::ranges::copy(bytes.first(part), missing.begin());
+  const auto begin = std::span<const std::byte>(client.begin).first(client.begin_size + part);
+  if (!Preface::may_begin(begin)) {
+    become_echo(client);
+    return client.responder->consume(bytes);
+  }
+  client.begin_size += part;
+  if (client.begin_size < Preface::size) {
+    return client.peer.connection.wake_at(context_.now + preface_patience);
+  }
+  client.peer.connection.wake_never();
+  const auto preface = Preface::decode(client.begin);
+  if (preface) client.responder = make_prefaced(client.peer, *preface);
+  if (!client.responder) return client.peer.reset(count_.bad_requests);
+  if (around_.stopping) client.responder->stop();
+  if (bytes.size() > part) client.responder->consume(bytes.subspan(part));
+}
+
+/// What came before is echoed as well.
+void Service::become_echo(Client& client) {
+  client.peer.connection.wake_never();
+  client.responder = make_responder(client.peer, std::span(client.begin).first(client.begin_size));
+}
+
+void Service::on_end(Connection& connection) {
+  Client& client = this->client(connection);
+  client.peer.ended = true;
+  if (client.peer.finishing) return;
+  if (!client.responder) become_echo(client);
+  client.responder->ended();
+}
+
+void Service::on_failure(Connection& connection, const Failure& failure) {
+  client(connection).peer.broken = true;
+  if (failure.phase == Phase::handshake) return count_.handshakes_failed.add();
+  switch (failure.cause) {
+    case Failure::Cause::system:
+      return count_.resets.add();
+    case Failure::Cause::ended:
+      return count_.truncated.add();
+    case Failure::Cause::protocol:
+      return count_.tls_errors.add();
+    case Failure::Cause::timed_out:
+      break;
+  }
+}
+
+void Service::on_wake(Connection& connection) {
+  Client& client = this->client(connection);
+  if (client.peer.finishing) return client.peer.reset(count_.lingered);
+  if (client.responder) return client.responder->due();
+  become_echo(client);
+  connection.flush();
+}
+
+void Service::on_closed(Connection& connection) {
+  const Client& client = this->client(connection);
+  (client.peer.broken ? count_.lost : count_.closed).add();
+  clients_.erase(client.self);
 }
 
 }  // namespace penstock::load

@@ -1,96 +1,89 @@
-// Service: the server side of the tool: an echo, and for clients that open with a preface
-// (preface.h) requests that are checked and answered in another size. One worker's.
+// Service: the load tool's server: accepts on listening sockets that it was lent and answers as its
+// options say. It counts exactly, so that a client's figures can be compared with its own. One
+// worker's; read() and merge_delays_into() are for any thread.
 #pragma once
 
-#include <deque>
+#include <array>
+#include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
-#include <string>
+#include <span>
+#include <vector>
 
 #include "connection.h"
+#include "delay_queue.h"
 #include "engine.h"
-#include "preface.h"
+#include "penstock/load/histogram.h"
+#include "penstock/tls/context.h"
+#include "responder.h"
+#include "service_options.h"
 
 namespace penstock::load {
 
-/// What a service has seen. Exact: a client's own counters have to be the same.
-struct ServiceCounters {
-  std::uint64_t accepted = 0;
-  std::uint64_t closed = 0;  ///< in order, after the client's end
-  std::uint64_t lost = 0;    ///< reset or broken off
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
-  std::uint64_t requests = 0;  ///< of clients with a preface
-  std::uint64_t wrong = 0;     ///< streams with a wrong byte in them
-  std::uint64_t accept_errors = 0;
-
-  void add(const ServiceCounters& other) noexcept;
-};
-
-class Service final : public Engine, private User, private OpOwner, private Waiter {
+class Service final : public Engine, private User {
  public:
+  /// Where a connection lives; null when there is no room.
   using MakeConnection = std::function<Connection*(User& user, void* of_user)>;
 
-  /// `listener_fd` is lent. `counters` is written by this service only, and borrowed.
-  Service(Context& context, int listener_fd, MakeConnection make_connection,
-          ServiceCounters& counters);
+  /// `listeners` are borrowed until done(); `tls`: a server's, borrowed, or null.
+  Service(Context& context, ServiceOptions options, std::span<const int> listeners,
+          MakeConnection make_connection, tls::Context* tls);
   ~Service() override;
 
   void prepare() override;
   [[nodiscard]] bool prepared() const noexcept override { return true; }
   void begin(Instant /*at*/) override {}
-  [[nodiscard]] Instant next_tick() const noexcept override { return never; }
-  void tick() override {}
+  [[nodiscard]] Instant next_tick() const noexcept override { return delays_.next(); }
+  void tick() override;
+  /// Serves those who wait on the listeners and accepts nobody else. Connections go on until their
+  /// clients end them, but for those without an end of their own.
   void stop() override;
   void abandon() override;
   [[nodiscard]] bool done() const noexcept override;
 
+  /// What was counted so far.
+  [[nodiscard]] Served read() const noexcept { return count_.read(); }
+  /// Adds the delays that messages really had, from their last byte's arrival until they were sent.
+  void merge_delays_into(Histogram& to) const { delays_.merge_into(to); }
+
  private:
-  struct OfService;
-  struct Client final : ListHook<OfService> {
-    enum class Kind : std::uint8_t { unknown, echo, rr };
-    Connection* connection = nullptr;
-    Kind kind = Kind::unknown;
-    std::string head{};                 // what may become a preface
-    std::deque<wire::Slice> waiting{};  // to be echoed
-    std::size_t waiting_bytes = 0;
-    Preface preface{};
-    std::uint64_t received = 0;      // of the client's pattern
-    std::uint64_t answers_owed = 0;  // bytes
-    std::uint64_t answered = 0;      // bytes
-    bool ended = false;
-    bool broken = false;
+  class Listener;
+  /// A connection, what it does, and before that is known: its first bytes.
+  struct Client {
+    Peer peer;
+    std::unique_ptr<Responder> responder{};
+    std::array<std::byte, Preface::size> begin{};
+    std::size_t begin_size = 0;
+    std::list<Client>::iterator self{};
   };
 
   [[nodiscard]] static Client& client(Connection& connection) noexcept {
     return *static_cast<Client*>(connection.of_user);
   }
-  void on_completion(const io::Completion& completion) override;
-  void on_due() override;
   void accepted(int fd);
-  void begin_stream(Client& client, std::span<const std::byte> bytes);
-  void echo(Client& client, std::span<const std::byte> bytes);
-  void check_requests(Client& client, std::span<const std::byte> bytes);
-  void finish_if_done(Client& client);
-  static void cut(Client& client);
+  void decide(Client& client, std::span<const std::byte> bytes);
+  void become_echo(Client& client);
 
   void on_connected(Connection& /*connection*/) override {}
-  void on_open(Connection& /*connection*/) override {}
+  void on_open(Connection& connection) override;
   std::size_t produce(Connection& connection, std::span<std::byte> to) override;
   void consume(Connection& connection, std::span<const std::byte> bytes) override;
   void on_end(Connection& connection) override;
   void on_failure(Connection& connection, const Failure& failure) override;
-  void on_wake(Connection& /*connection*/) override {}
+  void on_wake(Connection& connection) override;
   void on_closed(Connection& connection) override;
 
   Context& context_;
-  int listener_fd_;
+  ServiceOptions options_;
   MakeConnection make_connection_;
-  ServiceCounters& counters_;
-  io::Op accept_op_;
-  io::Op cancel_op_;
-  IntrusiveList<Client, OfService> clients_;
-  bool stopped_ = false;
+  tls::Context* tls_;
+  ServiceCounters count_;
+  DelayQueue delays_;
+  Surroundings around_;
+  std::vector<std::unique_ptr<Listener>> listeners_;  // the kernel holds the address of their ops
+  std::list<Client> clients_;
+  std::uint64_t number_ = 0;  // of the next connection
 };
 
 }  // namespace penstock::load

@@ -5,14 +5,17 @@
 
 #include <algorithm>
 
+#include "backlog.h"
+
 namespace penstock::load {
 namespace {
 
 constexpr std::uint32_t small_posted = 1024;
 constexpr std::uint32_t large_posted = 16;
-/// Small buffers that a connection can hold: received, decoded, produced, encoded, and one more for
-/// the answers of TLS.
-constexpr std::uint32_t small_each = 6;
+/// Small buffers that a connection can hold: received, decoded, produced, encoded, one more for the
+/// answers of TLS, and a backlog with a message beyond its limit. They are address space until they
+/// are used.
+constexpr std::uint32_t small_each = 6 + Backlog::most_buffers + 6;
 constexpr std::uint32_t most_large = 4096;
 
 Duration thread_cpu_time() noexcept {

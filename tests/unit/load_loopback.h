@@ -1,0 +1,186 @@
+// A service on a thread of its own and a client's worker on the test's thread, both over the real
+// kernel on loopback.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../../src/load/codec_http.h"
+#include "../../src/load/codec_rr.h"
+#include "../../src/load/exchange.h"
+#include "../../src/load/service.h"
+#include "../../src/load/worker.h"
+#include "penstock/base/own_thread.h"
+#include "penstock/io/features.h"
+#include "penstock/io/linux_kernel.h"
+#include "penstock/net/socket.h"
+
+namespace penstock::load::test {
+
+inline io::FeatureSet features() {
+  static const io::FeatureSet found = io::probe_features({}).value();
+  return found;
+}
+
+/// A worker with a service, until the end of the test.
+class Serving {
+ public:
+  explicit Serving(const ServiceOptions& options, tls::Context* tls = nullptr,
+                   std::uint32_t connections = 64)
+      : listener_(open_listener(Endpoint::parse("127.0.0.1:0").value(), {}).value()),
+        at_(local_endpoint(listener_.get()).value()),
+        thread_(
+            {.name = "service",
+             .make = [this, options, tls, connections] { return make(options, tls, connections); },
+             .run = [](Worker& worker) -> Result<void> {
+               for (;;) {
+                 auto more = worker.turn();
+                 if (!more) return std::unexpected(more.error());
+                 if (!*more) return {};
+               }
+             },
+             .on_end = [] {}}) {
+    configure_connection(listener_.get(), at_.family(), {});
+    REQUIRE(thread_.made());
+    thread_.go();
+  }
+  Serving(const Serving&) = delete;
+  Serving& operator=(const Serving&) = delete;
+  ~Serving() { thread_.object().abandon(); }
+
+  [[nodiscard]] const Endpoint& at() const { return at_; }
+  [[nodiscard]] Service& service() { return *service_; }
+  /// Lets the connections finish; what was counted then is all.
+  Served finish() {
+    thread_.object().stop();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!thread_.ended()) {
+      REQUIRE(std::chrono::steady_clock::now() < deadline);
+      std::this_thread::yield();
+    }
+    REQUIRE(thread_.outcome());
+    return service_->read();
+  }
+
+ private:
+  [[nodiscard]] Result<std::unique_ptr<Worker>> make(const ServiceOptions& options,
+                                                     tls::Context* tls, std::uint32_t connections) {
+    return Worker::create(
+        kernel_, {.features = features(), .connections = connections},
+        [&](const Workshop& workshop) -> Result<std::vector<Equipment>> {
+          const std::vector<int> listeners = {listener_.get()};
+          auto service = std::make_unique<Service>(workshop.context, options, listeners,
+                                                   workshop.make_connection, tls);
+          service_ = service.get();
+          std::vector<Equipment> all;
+          all.push_back({.engine = std::move(service), .measure_to = [](Recorder&) {}});
+          return all;
+        });
+  }
+
+  io::LinuxKernel kernel_;
+  UniqueFd listener_;
+  Endpoint at_;
+  Service* service_ = nullptr;
+  OwnThread<Worker> thread_;
+};
+
+/// Runs an exchange until it has done its operations, and says what it measured.
+inline std::unique_ptr<Recorder> exchange(ExchangeOptions options,
+                                          Exchange::MakeEngine make_engine = {}) {
+  io::LinuxKernel kernel;
+  Exchange* engine = nullptr;
+  options.closed_loop = true;
+  auto made = Worker::create(
+      kernel, {.features = features(), .connections = 4 * options.connections},
+      [&](const Workshop& workshop) -> Result<std::vector<Equipment>> {
+        auto owned = std::make_unique<Exchange>(workshop.context, options, workshop.make_connection,
+                                                make_engine, std::nullopt);
+        engine = owned.get();
+        std::vector<Equipment> all;
+        all.push_back({.engine = std::move(owned), .measure_to = [engine](Recorder& recorder) {
+                         engine->measure_to(recorder);
+                       }});
+        return all;
+      });
+  REQUIRE(made);
+  Worker& worker = **made;
+  const auto turn = [&] {
+    const auto more = worker.turn();
+    REQUIRE(more);
+    return *more;
+  };
+  while (!worker.prepared()) REQUIRE(turn());
+  worker.begin(kernel.now());
+  while (!engine->exhausted()) REQUIRE(turn());
+  worker.stop();
+  while (turn()) {
+  }
+  auto all = std::make_unique<Recorder>();
+  for (const auto& part : worker.take_measured()) all->merge(*part);
+  return all;
+}
+
+/// A socket that blocks, for who wants to speak for himself.
+class Plain {
+ public:
+  explicit Plain(const Endpoint& to, int receive_buffer = 0)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (receive_buffer != 0) {
+      REQUIRE(::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer,
+                           sizeof(receive_buffer)) == 0);
+    }
+    constexpr timeval patience{.tv_sec = 20, .tv_usec = 0};
+    REQUIRE(::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0);
+    REQUIRE(::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0);
+    REQUIRE(::connect(fd_.get(), to.address(), to.length()) == 0);
+  }
+  void send(std::span<const std::byte> bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      REQUIRE(sent > 0);
+      bytes = bytes.subspan(static_cast<std::size_t>(sent));
+    }
+  }
+  void send(std::string_view text) const { send(std::as_bytes(std::span(text))); }
+  void end() const { REQUIRE(::shutdown(fd_.get(), SHUT_WR) == 0); }
+  /// As recv().
+  [[nodiscard]] ssize_t receive(std::span<std::byte> to) const {
+    return ::recv(fd_.get(), to.data(), to.size(), 0);
+  }
+  /// Everything until the peer's end.
+  [[nodiscard]] std::string rest() const {
+    std::string all;
+    std::vector<std::byte> part(65536);
+    for (;;) {
+      const ssize_t size = receive(part);
+      REQUIRE(size >= 0);
+      if (size == 0) return all;
+      all.append(reinterpret_cast<const char*>(part.data()), static_cast<std::size_t>(size));
+    }
+  }
+  /// So many bytes.
+  [[nodiscard]] std::vector<std::byte> receive_all(std::size_t bytes) const {
+    std::vector<std::byte> all(bytes);
+    for (std::size_t at = 0; at < bytes;) {
+      const ssize_t size = receive(std::span(all).subspan(at));
+      REQUIRE(size > 0);
+      at += static_cast<std::size_t>(size);
+    }
+    return all;
+  }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  UniqueFd fd_;
+};
+
+}  // namespace penstock::load::test
