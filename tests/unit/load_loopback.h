@@ -58,9 +58,11 @@ class Serving {
 
   [[nodiscard]] const Endpoint& at() const { return at_; }
   [[nodiscard]] Service& service() { return *service_; }
-  /// Lets the connections finish; what was counted then is all.
+  /// Lets the connections finish, and does not wait for that.
+  void stop() { thread_.object().stop(); }
+  /// The same, until they have; what was counted then is all.
   Served finish() {
-    thread_.object().stop();
+    stop();
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (!thread_.ended()) {
       REQUIRE(std::chrono::steady_clock::now() < deadline);
