@@ -7,6 +7,8 @@
 #include <array>
 #include <atomic>
 
+#include "penstock/base/split_mix.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define PENSTOCK_ADDRESS_SANITIZER 1
 #elif defined(__has_feature)
@@ -28,15 +30,6 @@ std::atomic<std::uint64_t> failing_below{0};  // of the numbers that a thread dr
 std::atomic<std::uint64_t> failing_seed{0};
 std::atomic<std::uint64_t> settings{0};  // how often what fails has been set
 
-/// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
-std::uint64_t next(std::uint64_t& state) noexcept {
-  state += 0x9e3779b97f4a7c15;
-  std::uint64_t mixed = state;
-  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
-  return mixed ^ (mixed >> 31);
-}
-
 /// Threads are told apart by their names, since their numbers differ from run to run.
 std::uint64_t seed_of_thread() noexcept {
   std::array<char, 16> name{};
@@ -44,7 +37,7 @@ std::uint64_t seed_of_thread() noexcept {
   std::uint64_t seed = failing_seed.load(std::memory_order_relaxed);
   for (const char letter : name) {
     seed ^= static_cast<unsigned char>(letter);
-    seed = next(seed);
+    seed = split_mix(seed);
   }
   return seed;
 }
@@ -79,7 +72,7 @@ bool fails() noexcept {
   if (const auto newest = settings.load(std::memory_order_relaxed); draw.of_settings != newest) {
     draw = {.state = seed_of_thread(), .of_settings = newest};
   }
-  return next(draw.state) < below;
+  return split_mix(draw.state) < below;
 }
 
 void fill(std::span<std::byte> memory, std::byte with) noexcept { std::ranges::fill(memory, with); }

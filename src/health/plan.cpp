@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "penstock/base/log.h"
+#include "penstock/base/split_mix.h"
 
 namespace penstock::health {
 namespace {
@@ -19,12 +20,8 @@ constexpr Duration shortage_log_interval = 10s;
 
 Duration Random::below(Duration limit) noexcept {
   if (limit <= Duration::zero()) return Duration::zero();
-  state_ += 0x9e3779b97f4a7c15;
-  std::uint64_t mixed = state_;
-  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
-  mixed ^= mixed >> 31;
-  return Duration(static_cast<Duration::rep>(mixed % static_cast<std::uint64_t>(limit.count())));
+  const auto number = split_mix(state_) % static_cast<std::uint64_t>(limit.count());
+  return Duration(static_cast<Duration::rep>(number));
 }
 
 Plan::Check::Check(Plan& its_plan, const config::Pool& its_pool,

@@ -5,18 +5,8 @@
 
 namespace penstock::load {
 
-std::uint64_t scramble(std::uint64_t number) noexcept {
-  number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9;
-  number = (number ^ (number >> 27)) * 0x94d049bb133111eb;
-  return number ^ (number >> 31);
-}
-
 Random::Random(std::uint64_t seed) noexcept : state_() {
-  constexpr std::uint64_t golden_ratio = 0x9e3779b97f4a7c15;
-  for (std::uint64_t& word : state_) {
-    seed += golden_ratio;
-    word = scramble(seed);
-  }
+  for (std::uint64_t& word : state_) word = split_mix(seed);
 }
 
 std::uint64_t Random::next() noexcept {

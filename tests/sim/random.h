@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/base/split_mix.h"
 #include "penstock/time/instant.h"
 
 namespace penstock::sim {
@@ -23,10 +24,7 @@ class Random {
 
   std::uint64_t next() noexcept {
     if (!bytes_.empty()) return take(sizeof(std::uint64_t));
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
+    return split_mix(state_);
   }
   /// 0 … n - 1; 0 when n is 0.
   std::uint64_t below(std::uint64_t n) noexcept {

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 
+#include "penstock/base/split_mix.h"
+
 namespace penstock::load {
 
 /// Source: xoshiro256++ seeded by SplitMix64, Blackman and Vigna, "Scrambled Linear Pseudorandom
@@ -25,8 +27,5 @@ class Random {
  private:
   std::array<std::uint64_t, 4> state_;
 };
-
-/// SplitMix64's last step: a bijection after which neighbouring numbers have nothing in common.
-[[nodiscard]] std::uint64_t scramble(std::uint64_t number) noexcept;
 
 }  // namespace penstock::load
