@@ -43,4 +43,8 @@ Fate fate_of(int result) noexcept {
   }
 }
 
+bool left_queue(int result) noexcept {
+  return result == -ECONNABORTED || result == -EPROTO || result == -EINTR;
+}
+
 }  // namespace penstock::io

@@ -3,18 +3,9 @@
 
 #include <cerrno>
 
+#include "penstock/io/fate.h"
+
 namespace penstock::load {
-namespace {
-
-constexpr Duration descriptor_pause =
-    100ms;  ///< after EMFILE and the like: no spin, quick enough for a person
-
-/// The peer has left the queue, or a signal came: nothing is wrong here.
-bool gave_up_in_queue(int result) noexcept {
-  return result == -ECONNABORTED || result == -EPROTO || result == -EINTR;
-}
-
-}  // namespace
 
 ServiceListener::ServiceListener(Context& context, int fd, stats::Counter& errors) noexcept
     : context_(context),
@@ -51,9 +42,9 @@ void ServiceListener::on_completion(const io::Completion& completion) {
 }
 
 void ServiceListener::failed(int result) {
-  if (result == -ECANCELED || gave_up_in_queue(result)) return;
+  if (result == -ECANCELED || io::left_queue(result)) return;
   errors_.add();
-  context_.timers.schedule(timer, context_.now + descriptor_pause);  // it would fail again at once
+  context_.timers.schedule(timer, context_.now + io::accept_pause);  // it would fail again at once
 }
 
 /// The next step, once a request has completed or there is something else to do.
@@ -77,7 +68,7 @@ void ServiceListener::drain() {
     } else if (fd == -EAGAIN) {
       released_ = true;
       return;
-    } else if (!gave_up_in_queue(fd)) {
+    } else if (!io::left_queue(fd)) {
       return failed(fd);
     }
   }

@@ -6,20 +6,14 @@
 #include <cerrno>
 
 #include "penstock/base/planted.h"
+#include "penstock/io/fate.h"
 
 namespace penstock::relay {
 namespace {
 
 constexpr Duration room_pause = 20ms;  ///< between looks whether another shard has made room
-constexpr Duration descriptor_pause =
-    100ms;  ///< after EMFILE and the like: no spin, quick enough for a person
 constexpr std::size_t parked_limit =
     4096;  ///< what a multishot accept may bring before its cancel takes effect
-
-/// The peer has left the queue, or a signal came: nothing is wrong here.
-bool gave_up_in_queue(int result) noexcept {
-  return result == -ECONNABORTED || result == -EPROTO || result == -EINTR;
-}
 
 }  // namespace
 
@@ -72,10 +66,10 @@ void Acceptor::accepted(Socket& socket, int fd) {
 
 void Acceptor::accept_failed(Socket&, int result) {
   if (result == -ECANCELED) return;  // paused or stopping
-  if (gave_up_in_queue(result)) return;
+  if (io::left_queue(result)) return;
   context_.counters.accept_errors.add();
   if (planted(Planted::accept_spins)) return;
-  pause(descriptor_pause);  // it would fail again at once
+  pause(io::accept_pause);  // it would fail again at once
 }
 
 bool Acceptor::room() const noexcept {
@@ -188,9 +182,9 @@ void Acceptor::drain(Socket& socket) {
     } else if (fd == -EAGAIN) {
       socket.released = true;
       return;
-    } else if (!gave_up_in_queue(fd)) {
+    } else if (!io::left_queue(fd)) {
       context_.counters.accept_errors.add();
-      return look_again(descriptor_pause);
+      return look_again(io::accept_pause);
     }
   }
   if (abandoned_) {

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "penstock/time/instant.h"
+
 namespace penstock::io {
 
 enum class Fate : std::uint8_t {
@@ -19,5 +21,12 @@ enum class Fate : std::uint8_t {
 
 /// `result`: negative, -errno.
 [[nodiscard]] Fate fate_of(int result) noexcept;
+
+/// Of an accept that failed with `result`: the peer has left the queue, or a signal came. Nothing
+/// is wrong here, the next may be accepted at once.
+[[nodiscard]] bool left_queue(int result) noexcept;
+/// How long accepting pauses after any other failure (EMFILE and the like): no spin, quick enough
+/// for a person.
+inline constexpr Duration accept_pause = 100ms;
 
 }  // namespace penstock::io
