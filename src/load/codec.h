@@ -13,11 +13,13 @@
 namespace penstock::load {
 
 struct CodecState {
+  static constexpr std::size_t unknown_length = SIZE_MAX;
+
   std::uint64_t key = 0;         ///< of the stream's pattern
   std::uint64_t sent = 0;        ///< pattern bytes sent
   std::uint64_t checked = 0;     ///< pattern bytes received
   std::size_t request_left = 0;  ///< bytes of the request that is being written
-  std::size_t answer_left = 0;   ///< bytes of the answer that is being read, where that is known
+  std::size_t answer_left = 0;   ///< of the answer that is being read, or unknown_length
   bool introduced = false;       ///< the preface is out
   bool last = false;             ///< the server closes after this answer
   int status = 0;                ///< HTTP
@@ -43,7 +45,7 @@ class Codec {
   [[nodiscard]] virtual std::size_t write(CodecState& state, std::span<std::byte> to) const = 0;
   /// Takes bytes of one answer off the front of `bytes`.
   [[nodiscard]] virtual Answer read(CodecState& state, std::span<const std::byte>& bytes) const = 0;
-  /// The stream has ended: done when that ends an answer.
+  /// The stream has ended: done or failed when that ends an answer; more when it cuts one off.
   [[nodiscard]] virtual Answer end(CodecState& state) const = 0;
 };
 

@@ -111,7 +111,7 @@ bool CodecHttp::take_head(CodecState& state, std::string_view text) const {
   state.step = interim ? head : chunked ? chunk_size : sized || bodiless ? fixed : until_end;
   if (bodiless) state.answer_left = 0;
   if (state.step == until_end) {
-    state.answer_left = SIZE_MAX;
+    state.answer_left = CodecState::unknown_length;
     state.last = true;
   }
   return true;
@@ -153,7 +153,7 @@ Answer CodecHttp::read_chunks(CodecState& state, std::span<const std::byte>& byt
 }
 
 Answer CodecHttp::end(CodecState& state) const {
-  return state.step == until_end ? finished(state) : bad;
+  return state.step == until_end ? finished(state) : more;
 }
 
 }  // namespace penstock::load

@@ -2,17 +2,23 @@
 #include "penstock/load/command_line.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "coordinator.h"
+#include "judge.h"
 #include "outputs.h"
+#include "penstock/load/report_text.h"
 #include "run_command.h"
 #include "serve_command.h"
-#include "summary.h"
 
 namespace penstock::load {
 namespace {
@@ -41,28 +47,50 @@ int failed(const Error& error) {
   return exit_wrong;
 }
 
+/// Of the terminal that stdout is; nullopt when it is none, or does not say.
+std::optional<std::size_t> terminal_columns() noexcept {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ||
+      size.ws_col == 0) {
+    return std::nullopt;
+  }
+  return size.ws_col;
+}
+
+/// How a run is told of while it lasts.
+class Teller {
+ public:
+  explicit Teller(bool live) : live_(live) {}
+  void tell(const LiveState& state) {
+    const auto columns = live_ ? terminal_columns() : std::nullopt;
+    fmt::print("{}", columns ? live_view(state, *columns, std::exchange(redraw_, Redraw::again))
+                             : live_line(state));
+    std::fflush(stdout);
+  }
+
+ private:
+  bool live_;
+  Redraw redraw_ = Redraw::first;
+};
+
 int run(const RunCommand& command, const std::string& command_line) {
   auto options = command.options();
   if (!options) return misused(options.error().message);
   auto signals = Signals::take();
   if (!signals) return failed(signals.error());
   options->command_line = command_line;
-  std::vector<Interval> intervals;
-  const auto on_progress = [&intervals](const Progress& progress) {
-    intervals.push_back(
-        summarize(*progress.interval, {.offset = progress.offset, .length = progress.length}));
-    fmt::print("{}", progress_line(progress));
-    std::fflush(stdout);
-  };
-  auto outcome = run_load(*options, *signals, on_progress);
-  if (!outcome) return failed(outcome.error());
-  const Verdict verdict = judge(*options, *outcome);
-  fmt::print("{}", summary_text(*options, *outcome, verdict));
-  if (auto written = write_outputs(*options, std::move(*outcome), verdict, std::move(intervals));
-      !written) {
+  Teller teller(options->live);
+  auto run =
+      run_load(*options, *signals, [&teller](const LiveState& state) { teller.tell(state); });
+  if (!run) return failed(run.error());
+  judge(*run, options->conditions);
+  const RunSummary summary = summarize(*run);
+  fmt::print("\n{}", text_report(summary));
+  const Histogram& latency = run->total.histogram(Measure::latency);
+  if (auto written = write_outputs(options->files, summary, latency); !written) {
     return failed(written.error());
   }
-  return verdict.exit_code;
+  return summary.facts.exit_code;
 }
 
 }  // namespace

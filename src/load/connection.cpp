@@ -9,10 +9,7 @@
 namespace penstock::load {
 
 Connection::Connection(Context& context, User& user, void* of_user_value) noexcept
-    : of_user(of_user_value),
-      context_(context),
-      user_(user),
-      leg_(static_cast<OpOwner*>(this), Side::front, static_cast<std::uint8_t>(Role::other)) {}
+    : of_user(of_user_value), context_(context), user_(user), leg_(owner(), Side::front, 0) {}
 
 void Connection::dial(const DialOptions& options, std::unique_ptr<tls::Engine> engine) {
   PENSTOCK_ASSERT(state_ == State::idle);

@@ -1,6 +1,8 @@
 // Context: what everything on a worker's thread works with. One per worker, borrowed.
 #pragma once
 
+#include <functional>
+
 #include "penstock/base/intrusive_list.h"
 #include "penstock/io/buffer_pool.h"
 #include "penstock/io/kernel.h"
@@ -10,6 +12,7 @@
 namespace penstock::load {
 
 class Connection;
+class User;
 struct Ended;
 
 struct Context {
@@ -19,11 +22,11 @@ struct Context {
   TimerWheel& timers;
   Instant now{};                           ///< of this turn; measurements ask the kernel anew
   IntrusiveList<Connection, Ended> ended;  ///< to be destroyed by the worker
+  /// A place for a connection, which begins to live there; null when all are taken.
+  std::function<Connection*(User& user, void* of_user)> make_connection;
 };
 
-/// What the owner of an Op is: the worker itself, or an OpOwner.
-enum class Role : std::uint8_t { worker, other };
-
+/// The owner of every Op of a worker's ring.
 class OpOwner {
  public:
   OpOwner() = default;
@@ -31,6 +34,10 @@ class OpOwner {
   OpOwner& operator=(const OpOwner&) = delete;
   virtual ~OpOwner() = default;
   virtual void on_completion(const io::Completion& completion) = 0;
+
+ protected:
+  /// To initialize the Ops that are its own with.
+  [[nodiscard]] OpOwner* owner() noexcept { return this; }
 };
 
 /// Embedded in, or inherited by, whoever waits for a time.

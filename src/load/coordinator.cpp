@@ -8,13 +8,13 @@
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <optional>
 
 #include "codec_http.h"
 #include "codec_rr.h"
 #include "exchange.h"
 #include "penstock/base/cpus.h"
 #include "penstock/base/descriptor_limit.h"
-#include "penstock/base/own_thread.h"
 #include "station.h"
 
 namespace penstock::load {
@@ -52,22 +52,20 @@ std::unique_ptr<Codec> make_codec(const RunOptions& options) {
 class Run {
  public:
   Run(const RunOptions& options, Signals& signals,
-      const std::function<void(const Progress&)>& on_progress)
-      : options_(options), signals_(signals), on_progress_(on_progress) {}
+      const std::function<void(const LiveState&)>& on_progress)
+      : options_(options), signals_(signals), on_progress_(on_progress) {
+    result_.facts.settings = settings_of(options);
+    result_.facts.warmup = options.warmup;
+  }
 
-  Result<Outcome> go() {
+  Result<RunResult> go() {
     if (auto made = make_workers(); !made) return std::unexpected(made.error());
-    if (auto prepared = prepare(); !prepared) {
-      end_all();
-      return std::unexpected(prepared.error());
-    }
+    if (auto prepared = prepare(); !prepared) return std::unexpected(prepared.error());
     measure();
     drain();
-    for (const auto& thread : threads_) {
-      if (!thread->outcome()) return std::unexpected(thread->outcome().error());
-      outcome_.cpu_times.push_back(thread->object().worker->cpu_time());
-    }
-    return std::move(outcome_);
+    if (auto ended = stations_.outcome(); !ended) return std::unexpected(ended.error());
+    sum_up();
+    return std::move(result_);
   }
 
  private:
@@ -84,22 +82,8 @@ class Run {
                       options_.connections, needed, limit));
     }
     codec_ = make_codec(options_);
-    for (std::uint32_t i = 0; i < options_.threads; ++i) {
-      threads_.push_back(std::make_unique<OwnThread<Station>>(
-          OwnThread<Station>::Parts{.name = fmt::format("load-{}", i),
-                                    .make = [this, i] { return make_station(i); },
-                                    .run = [](Station& station) { return station.run(); },
-                                    .on_end = [] {}}));
-    }
-    for (const auto& thread : threads_) {
-      if (auto made = thread->made(); !made) {
-        abandon_all();
-        return made;
-      }
-      made_.push_back(thread.get());
-    }
-    for (const auto& thread : threads_) thread->go();
-    return {};
+    return stations_.start("load", options_.threads,
+                           [this](std::uint32_t number) { return make_station(number); });
   }
 
   /// On the worker's thread.
@@ -118,13 +102,13 @@ class Run {
     // Beside those in use there are some that wait for the peer's end.
     auto worker = Worker::create(
         station->kernel, {.features = features_, .connections = share * 3 + 64},
-        [&](const Workshop& workshop) { return equip(workshop, *station, number, share); });
+        [&](Context& context) { return make_engines(context, *station, number, share); });
     if (!worker) return std::unexpected(worker.error());
     station->worker = std::move(*worker);
     return station;
   }
 
-  Result<std::vector<Equipment>> equip(const Workshop& workshop, Station& station,
+  Result<Worker::Engines> make_engines(Context& context, const Station& station,
                                        std::uint32_t number, std::uint32_t share) {
     ExchangeOptions options{.target = options_.target};
     for (std::size_t i = number; i < options_.sources.size(); i += options_.threads) {
@@ -154,38 +138,15 @@ class Run {
     }
     Exchange::MakeEngine make_engine;
     if (station.context) {
-      make_engine = [context = station.context.get(), name = options_.server_name] {
-        auto engine = tls::Engine::create_client(*context, {.server_name = name});
+      make_engine = [tls = station.context.get(), name = options_.server_name] {
+        auto engine = tls::Engine::create_client(*tls, {.server_name = name});
         return engine ? std::move(*engine) : nullptr;
       };
     }
-    auto exchange =
-        std::make_unique<Exchange>(workshop.context, std::move(options), workshop.make_connection,
-                                   std::move(make_engine), std::move(timeline));
-    Exchange* raw = exchange.get();
-    std::vector<Equipment> equipment;
-    equipment.push_back({.engine = std::move(exchange),
-                         .measure_to = [raw](Recorder& recorder) { raw->measure_to(recorder); }});
-    return equipment;
-  }
-
-  Worker& worker(std::size_t i) { return *made_[i]->object().worker; }
-  template <class F>
-  bool all_workers(F&& test) {
-    for (std::size_t i = 0; i < made_.size(); ++i) {
-      if (!test(worker(i))) return false;
-    }
-    return true;
-  }
-  template <class F>
-  void each_worker(F&& what) {
-    for (std::size_t i = 0; i < made_.size(); ++i) what(worker(i));
-  }
-  bool all_ended() {
-    return std::ranges::all_of(made_, [](const auto* thread) { return thread->ended(); });
-  }
-  void abandon_all() {
-    each_worker([](Worker& each) { each.abandon(); });
+    Worker::Engines engines;
+    engines.push_back(std::make_unique<Exchange>(context, std::move(options),
+                                                 std::move(make_engine), std::move(timeline)));
+    return engines;
   }
 
   Instant now() noexcept { return kernel_.now(); }
@@ -205,21 +166,20 @@ class Run {
   Result<void> prepare() {
     const Instant limit = now() + options_.connect_timeout + closing_time;
     while (now() < limit && interruptions_ == 0 &&
-           !all_workers([](Worker& each) { return each.prepared(); })) {
+           !stations_.all([](const Worker& each) { return each.prepared(); })) {
       wait_until(now() + look_again);
     }
     if (auto reached = check_reached(); !reached) return reached;
-    began_ = now() + run_up;
-    each_worker([this](Worker& each) { each.begin(began_); });
+    began_ = told_ = now() + run_up;
+    stations_.each([this](Worker& each) { each.begin(began_); });
     return {};
   }
 
   /// Error: not one of the connections that are to stay could be had.
   Result<void> check_reached() {
-    Recorder so_far = take_measured();
-    const bool none = so_far.count.connections == 0 && so_far.errors() > 0;
-    outcome_.total.merge(so_far);
-    if (!none) return {};
+    const Recorder so_far = take_measured();
+    result_.total.merge(so_far);
+    if (so_far.count.connections > 0 || so_far.errors() == 0) return {};
     std::string why;
     for (const ErrorInfo& info : all_errors()) {
       if (so_far.errors(info.error) > 0) why = info.text;
@@ -228,27 +188,17 @@ class Run {
     return fail(fmt::format("cannot reach {}: {}", options_.target_text, why));
   }
 
-  void end_all() {
-    abandon_all();
-    while (!all_ended()) wait_until(now() + look_again);
-  }
-
   void measure() {
     const Instant end = began_ + options_.duration;
-    Instant told = began_;
-    while (now() < end && interruptions_ == 0 && !all_ended() &&
-           !all_workers([](Worker& each) { return each.exhausted(); })) {
-      const Instant next = std::min(told + options_.interval, end);
+    while (now() < end && interruptions_ == 0 && !stations_.ended() &&
+           !stations_.all([](const Worker& each) { return each.exhausted(); })) {
+      const Instant next = std::min(told_ + options_.interval, end);
       wait_until(std::min(next, now() + 100ms));
-      if (now() < told + options_.interval) continue;
-      tell(told, told + options_.interval, take_measured());
-      told += options_.interval;
+      if (now() >= told_ + options_.interval) tell(told_ + options_.interval);
     }
-    ended_ = std::min(now(), end);
-    each_worker([](Worker& each) { each.stop(); });
-    outcome_.interrupted = interruptions_ > 0;
-    outcome_.measured = std::max(ended_ - began_ - options_.warmup, Duration(1));
-    told_ = told;
+    ended_ = std::clamp(now(), began_, end);
+    stations_.each([](Worker& each) { each.stop(); });
+    result_.facts.interrupted = interruptions_ > 0;
   }
 
   /// Lets what is under way end.
@@ -257,66 +207,92 @@ class Run {
         interruptions_ > 0 ? interrupted_patience : options_.timeout + closing_time;
     const Instant limit = now() + patience;
     const int before = interruptions_;
-    while (!all_ended() && now() < limit && interruptions_ == before) {
+    while (!stations_.ended() && now() < limit && interruptions_ == before) {
       wait_until(now() + look_again);
     }
-    end_all();
-    outcome_.took = now() - began_;
-    tell(told_, now(), take_measured());
+    stations_.each([](Worker& each) { each.abandon(); });
+    while (!stations_.ended()) wait_until(now() + look_again);
+    tell(std::max(now(), told_ + Duration(1)));
   }
 
   /// Asks every worker for what it has measured and waits a moment for it.
   Recorder take_measured() {
-    if (!all_ended()) {
-      each_worker([](Worker& each) { each.cut(); });
+    if (!stations_.ended()) {
+      stations_.each([](Worker& each) { each.cut(std::make_unique<Recorder>()); });
       wait_until(now() + look_again);
     }
     Recorder seen;
-    each_worker([&seen](Worker& each) {
+    stations_.each([&seen](Worker& each) {
       for (const auto& measured : each.take_measured()) seen.merge(*measured);
     });
     return seen;
   }
 
-  void tell(Instant from, Instant to, const Recorder& interval) {
-    outcome_.total.merge(interval);
-    on_progress_({.offset = from - began_, .length = to - from, .interval = &interval});
+  /// Closes the interval that began when the last one was told.
+  void tell(Instant end) {
+    const Recorder measured = take_measured();
+    std::uint64_t waiting = 0;
+    stations_.each([&waiting](const Worker& each) { waiting += each.waiting(); });
+    const Duration offset = told_ - began_;
+    const Interval interval =
+        summarize(measured, {.offset = offset, .length = end - told_, .waiting = waiting});
+    told_ = end;
+    result_.total.merge(measured);
+    result_.facts.intervals.push_back(interval);
+    on_progress_({.loop = result_.facts.settings.loop,
+                  .warming_up = offset < options_.warmup,
+                  .elapsed = end - began_,
+                  .whole = options_.operations ? std::nullopt : std::optional(options_.duration),
+                  .asked_per_second = asked_per_second(offset, end - began_),
+                  .operations = result_.total.count.operations,
+                  .errors = result_.total.errors(),
+                  .last = interval});
+  }
+
+  /// Zero in a closed loop.
+  double asked_per_second(Duration from, Duration to) const noexcept {
+    if (options_.closed_loop || to <= from) return 0;
+    const double starts = starts_until(options_.profile, to) - starts_until(options_.profile, from);
+    return starts / seconds(to - from);
+  }
+
+  void sum_up() {
+    RunFacts& facts = result_.facts;
+    const Duration whole = ended_ - began_;
+    facts.duration = std::max(whole - options_.warmup, Duration(1));
+    facts.asked_per_second = asked_per_second(options_.warmup, whole);
+    facts.achieved_per_second =
+        static_cast<double>(result_.total.count.operations) / seconds(facts.duration);
+    const double took = seconds(told_ - began_);
+    stations_.each([&](const Worker& each) {
+      facts.in_flight_at_deadline += each.left_at_stop();
+      facts.health.cpu_time += each.cpu_time();
+      facts.health.worker_cpu_shares.push_back(seconds(each.cpu_time()) / took);
+    });
+    if (!options_.closed_loop) {
+      facts.health.lag_p99 = result_.total.histogram(Measure::lag).percentile(99);
+    }
   }
 
   const RunOptions& options_;
   Signals& signals_;
-  const std::function<void(const Progress&)>& on_progress_;
+  const std::function<void(const LiveState&)>& on_progress_;
   io::LinuxKernel kernel_;
   io::FeatureSet features_;
-  std::unique_ptr<Codec> codec_;  // before the threads, whose engines use it
-  std::vector<std::unique_ptr<OwnThread<Station>>> threads_;
-  std::vector<OwnThread<Station>*> made_;
+  std::unique_ptr<Codec> codec_;  // before the stations, whose engines use it
+  Stations stations_;
   Instant began_{};
-  Instant ended_{};
   Instant told_{};
+  Instant ended_{};
   int interruptions_ = 0;
-  Outcome outcome_;
+  RunResult result_;
 };
 
 }  // namespace
 
-Result<Outcome> run_load(const RunOptions& options, Signals& signals,
-                         const std::function<void(const Progress&)>& on_progress) {
+Result<RunResult> run_load(const RunOptions& options, Signals& signals,
+                           const std::function<void(const LiveState&)>& on_progress) {
   return Run(options, signals, on_progress).go();
-}
-
-std::string_view name_of(Mode mode) noexcept {
-  switch (mode) {
-    case Mode::rr:
-      return "rr";
-    case Mode::conn:
-      return "conn";
-    case Mode::tls:
-      return "tls";
-    case Mode::http:
-      return "http";
-  }
-  return "";
 }
 
 }  // namespace penstock::load

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "context.h"
+#include "penstock/load/recorder.h"
 
 namespace penstock::load {
 
@@ -30,6 +31,13 @@ class Engine {
   [[nodiscard]] virtual bool done() const noexcept = 0;
   /// Everything that was to begin has, and has ended: the run may stop early.
   [[nodiscard]] virtual bool exhausted() const noexcept { return false; }
+
+  /// Where it measures to from now on; borrowed.
+  virtual void measure_to(Recorder& /*recorder*/) {}
+  /// Operations that were to begin and have not, for want of a connection.
+  [[nodiscard]] virtual std::uint64_t waiting() const noexcept { return 0; }
+  /// Operations that have begun and have not ended.
+  [[nodiscard]] virtual std::uint64_t in_flight() const noexcept { return 0; }
 };
 
 }  // namespace penstock::load

@@ -15,11 +15,10 @@ constexpr Duration linger = 1s;
 
 }  // namespace
 
-Exchange::Exchange(Context& context, ExchangeOptions options, MakeConnection make_connection,
-                   MakeEngine make_engine, std::optional<Timeline> timeline)
+Exchange::Exchange(Context& context, ExchangeOptions options, MakeEngine make_engine,
+                   std::optional<Timeline> timeline)
     : context_(context),
       options_(std::move(options)),
-      make_connection_(std::move(make_connection)),
       make_engine_(std::move(make_engine)),
       timeline_(std::move(timeline)) {
   for (std::uint32_t i = 0; i < options_.connections; ++i) {
@@ -124,7 +123,8 @@ void Exchange::try_again(Slot& slot) {
 void Exchange::dial(Slot& slot) {
   if (stopped_ && slot.operations.empty() && waiting_.empty()) return settle(slot);
   std::unique_ptr<tls::Engine> engine = make_engine_ ? make_engine_() : nullptr;
-  Connection* connection = engine || !make_engine_ ? make_connection_(*this, &slot) : nullptr;
+  Connection* connection =
+      engine || !make_engine_ ? context_.make_connection(*this, &slot) : nullptr;
   if (connection == nullptr) {  // all places are taken by connections that close, or no memory
     return context_.timers.schedule(slot.timer, context_.now + options_.redial_after);
   }
@@ -164,7 +164,10 @@ void Exchange::on_open(Connection& connection) {
     ++(engine->negotiated().resumed ? count.handshakes_resumed : count.handshakes_full);
   }
   settle(slot);
-  if (options_.codec == nullptr) return complete(slot, context_.kernel.now());
+  if (options_.codec == nullptr) {
+    if (measured(slot.operations.front())) record_lag(slot.operations.front());
+    return conclude(slot, {.state = Answer::State::done}, context_.kernel.now());
+  }
   if (!options_.one_each) offer(slot);
 }
 
@@ -231,62 +234,63 @@ void Exchange::consume(Connection& connection, std::span<const std::byte> bytes)
       return let_go(slot, Ending::reset);
     }
     if (!std::exchange(slot.answer_begun, true) && measured(slot.operations.front())) {
-      recorder_->record(Measure::first_byte, context_.kernel.now() - slot.operations.front().sent);
+      recorder_->record(Measure::first_byte, now - slot.operations.front().sent);
     }
     const Answer answer = options_.codec->read(slot.codec, bytes);
     if (answer.state == Answer::State::more) return;
-    const bool failed = answer.state == Answer::State::failed;
-    if (failed && answer.error != ErrorClass::http_status) {
-      if (answer.error == ErrorClass::corrupt) ++recorder_->count.corrupt_streams;
-      fail_operation(slot, answer.error, 0);
-      fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
-      return let_go(slot, Ending::reset);
-    }
     // Before its request was out: the connection is left in the middle of that.
     if (slot.operations.size() == slot.unwritten) slot.codec.last = true;
-    failed ? fail_status(slot) : complete(slot, now);
+    conclude(slot, answer, now);
   }
 }
 
-void Exchange::complete(Slot& slot, Instant now) {
-  const Operation operation = slot.operations.empty() ? Operation{} : slot.operations.front();
-  if (slot.operations.empty()) return;  // a connection of mode tls that nobody asked for
-  slot.operations.pop_front();
-  slot.unwritten =
-      std::min<std::uint32_t>(slot.unwritten, static_cast<std::uint32_t>(slot.operations.size()));
-  --in_flight_;
-  slot.answer_begun = false;
-  if (measured(operation)) {
-    ++recorder_->count.operations;
-    recorder_->record(Measure::latency, now - operation.intended);
-    recorder_->record(Measure::service, now - operation.sent);
-    if (options_.codec == nullptr) record_lag(operation);
-    if (slot.codec.status != 0) recorder_->answered(slot.codec.status);
+/// An answer has ended, whole or not.
+void Exchange::conclude(Slot& slot, const Answer& answer, Instant now) {
+  const bool failed = answer.state == Answer::State::failed;
+  if (failed && answer.error != ErrorClass::http_status) {
+    if (answer.error == ErrorClass::corrupt) ++recorder_->count.corrupt_streams;
+    fail_operation(slot, answer.error, 0);
+    fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
+    return let_go(slot, Ending::reset);
   }
-  go_on(slot);
-}
-
-/// A whole answer that says that the request has failed.
-void Exchange::fail_status(Slot& slot) {
-  if (measured(slot.operations.front())) recorder_->answered(slot.codec.status);
-  fail_operation(slot, ErrorClass::http_status, 0);
-  go_on(slot);
-}
-
-/// After a whole answer.
-void Exchange::go_on(Slot& slot) {
+  const bool counts = measured(slot.operations.front());
+  if (counts && slot.codec.status != 0) recorder_->answered(slot.codec.status);
+  if (failed) {
+    fail_operation(slot, answer.error, 0);
+  } else {
+    complete(slot, now);
+  }
   if (options_.one_each || slot.codec.last) return let_go(slot, options_.ending);
   offer(slot);
 }
 
-void Exchange::fail_operation(Slot& slot, ErrorClass error, int errno_value) {
+/// Takes the oldest operation off the slot, however it has ended.
+Exchange::Operation Exchange::take_operation(Slot& slot) {
   const Operation operation = slot.operations.front();
   slot.operations.pop_front();
   slot.unwritten =
       std::min<std::uint32_t>(slot.unwritten, static_cast<std::uint32_t>(slot.operations.size()));
   --in_flight_;
   slot.answer_begun = false;
-  if (measured(operation)) recorder_->fail(error, errno_value);
+  return operation;
+}
+
+void Exchange::complete(Slot& slot, Instant now) {
+  const Operation operation = take_operation(slot);
+  if (!measured(operation)) return;
+  ++recorder_->count.operations;
+  recorder_->record(Measure::latency, now - operation.intended);
+  recorder_->record(Measure::service, now - operation.sent);
+}
+
+void Exchange::fail_operation(Slot& slot, ErrorClass error, int errno_value) {
+  const bool cut_off = error == ErrorClass::reset_within || error == ErrorClass::ended_within;
+  const Operation operation = take_operation(slot);
+  if (!measured(operation)) return;
+  recorder_->fail(error, errno_value);
+  if (cut_off && slot.codec.answer_left != CodecState::unknown_length) {
+    recorder_->count.lost_bytes += slot.codec.answer_left;
+  }
 }
 
 void Exchange::fail_all(Slot& slot, const Failure& failure) {
@@ -324,10 +328,12 @@ void Exchange::lost(Slot& slot) {
 void Exchange::on_end(Connection& connection) {
   if (connection.of_user == nullptr) return connection.close(Ending::plain);
   Slot& slot = this->slot(connection);
-  if (!slot.operations.empty() && slot.answer_begun &&
-      options_.codec->end(slot.codec).state == Answer::State::done) {
-    slot.codec.last = true;
-    return complete(slot, context_.kernel.now());
+  if (!slot.operations.empty() && slot.answer_begun) {
+    const Answer answer = options_.codec->end(slot.codec);
+    if (answer.state != Answer::State::more) {
+      slot.codec.last = true;
+      return conclude(slot, answer, context_.kernel.now());
+    }
   }
   fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
   let_go(slot, Ending::plain);

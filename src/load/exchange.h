@@ -42,11 +42,9 @@ class Exchange final : public Engine, private User {
  public:
   /// Makes a client's engine for a new connection; null when there is none to be had.
   using MakeEngine = std::function<std::unique_ptr<tls::Engine>()>;
-  /// Where a connection lives; null when there is no room.
-  using MakeConnection = std::function<Connection*(User& user, void* of_user)>;
 
-  Exchange(Context& context, ExchangeOptions options, MakeConnection make_connection,
-           MakeEngine make_engine, std::optional<Timeline> timeline);
+  Exchange(Context& context, ExchangeOptions options, MakeEngine make_engine,
+           std::optional<Timeline> timeline);
   ~Exchange() override;
 
   void prepare() override;
@@ -58,12 +56,9 @@ class Exchange final : public Engine, private User {
   void abandon() override;
   [[nodiscard]] bool done() const noexcept override;
   [[nodiscard]] bool exhausted() const noexcept override;
-
-  /// Where it measures to from now on; borrowed.
-  void measure_to(Recorder& recorder) noexcept { recorder_ = &recorder; }
-  [[nodiscard]] std::uint64_t waiting() const noexcept { return waiting_.size(); }
-  [[nodiscard]] std::uint64_t in_flight() const noexcept { return in_flight_; }
-  [[nodiscard]] std::uint64_t begun() const noexcept { return begun_; }
+  void measure_to(Recorder& recorder) override { recorder_ = &recorder; }
+  [[nodiscard]] std::uint64_t waiting() const noexcept override { return waiting_.size(); }
+  [[nodiscard]] std::uint64_t in_flight() const noexcept override { return in_flight_; }
 
  private:
   struct Ready;
@@ -103,10 +98,10 @@ class Exchange final : public Engine, private User {
   void issue(Slot& slot, Instant intended);
   void offer(Slot& slot);
   void next_for(Slot& slot);
+  void conclude(Slot& slot, const Answer& answer, Instant now);
+  [[nodiscard]] Operation take_operation(Slot& slot);
   void complete(Slot& slot, Instant now);
   void fail_operation(Slot& slot, ErrorClass error, int errno_value);
-  void fail_status(Slot& slot);
-  void go_on(Slot& slot);
   void fail_all(Slot& slot, const Failure& failure);
   void let_go(Slot& slot, Ending ending);
   void lost(Slot& slot);
@@ -127,7 +122,6 @@ class Exchange final : public Engine, private User {
 
   Context& context_;
   ExchangeOptions options_;
-  MakeConnection make_connection_;
   MakeEngine make_engine_;
   std::optional<Timeline> timeline_;
   Recorder* recorder_ = nullptr;

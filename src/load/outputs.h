@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "penstock/load/run_result.h"
-#include "verdict.h"
+#include "run_options.h"
 
 namespace penstock::load {
 
-/// Writes what the options name: JSON, CSV, HTML, percentiles. Error: the file that cannot be
-/// written.
-[[nodiscard]] Result<void> write_outputs(const RunOptions& options, Outcome outcome,
-                                         const Verdict& verdict, std::vector<Interval> intervals);
+/// Writes what `files` names: JSON, CSV, HTML, and the percentiles of `latency`. Error: the file
+/// that cannot be written.
+[[nodiscard]] Result<void> write_outputs(const OutputFiles& files, const RunSummary& run,
+                                         const Histogram& latency);
 
 /// Reads runs back from JSON files and prints their comparison; as a page, too, where `html_file`
 /// names one. Error: what is wrong with which file.

@@ -67,8 +67,22 @@ double starts_after(double before, const RateSegment& segment) noexcept {
 }
 
 double starts_in(const RateProfile& profile) noexcept {
+  return starts_until(profile, Duration::max());
+}
+
+double starts_until(const RateProfile& profile, Duration time) noexcept {
   double starts = 0;
-  for (const RateSegment& segment : profile) starts = starts_after(starts, segment);
+  for (RateSegment segment : profile) {
+    if (time <= Duration::zero()) break;
+    if (time < segment.length) {
+      const double slope = segment.to_per_second - segment.from_per_second;
+      segment.to_per_second =
+          segment.from_per_second + (slope * seconds(time) / seconds(segment.length));
+      segment.length = time;
+    }
+    starts = starts_after(starts, segment);
+    time -= segment.length;
+  }
   return starts;
 }
 

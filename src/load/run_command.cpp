@@ -5,8 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "penstock/base/cpus.h"
-#include "penstock/config/values.h"
+#include "option_values.h"
 #include "penstock/load/units.h"
 #include "target.h"
 
@@ -17,30 +16,6 @@ constexpr std::uint64_t largest_message = std::uint64_t{1} << 30;
 constexpr std::uint32_t most_depth = 4096;
 constexpr std::uint32_t most_connections = 1'000'000;
 
-Result<Duration> duration_of(const char* option, const std::string& text) {
-  auto duration = config::parse_fine_duration(text);
-  if (!duration) return fail(fmt::format("{} {}: {}", option, text, duration.error().message));
-  return *duration;
-}
-
-Result<void> read_duration(const char* option, const std::string& text, Duration& into) {
-  auto duration = duration_of(option, text);
-  if (!duration) return std::unexpected(duration.error());
-  into = *duration;
-  return {};
-}
-
-/// One of these words, as its place in the list.
-Result<std::size_t> word_of(const char* option, const std::string& text,
-                            std::initializer_list<std::string_view> words) {
-  std::size_t place = 0;
-  for (const std::string_view word : words) {
-    if (text == word) return place;
-    ++place;
-  }
-  return fail(fmt::format("{} {}: expected one of {}", option, text, fmt::join(words, ", ")));
-}
-
 bool is_ip(const std::string& host) {
   const bool v6 = host.find(':') != std::string::npos;
   const auto parsed = Endpoint::parse(v6 ? fmt::format("[{}]:1", host) : host + ":1");
@@ -50,6 +25,7 @@ bool is_ip(const std::string& host) {
 }  // namespace
 
 void RunCommand::add_to(CLI::App& command) {
+  command_ = &command;
   command.add_option("target", target_, "HOST:PORT, http://HOST[:PORT]/PATH, https://…, unix:PATH")
       ->option_text("TARGET");
   command
@@ -109,6 +85,9 @@ void RunCommand::add_more(CLI::App& command) {
   command.add_option("--body", body_, "http: the request's body")->option_text("TEXT");
   command.add_option("--assert", assert_, "conditions to meet, 'p99<2ms,err==0'; else exit 3")
       ->option_text("LIST");
+  command.add_option("--label", labels_, "NAME=TEXT for the outputs, several times")
+      ->option_text("LABEL");
+  command.add_flag("--no-live", no_live_, "a line an interval on a terminal, too");
   command.add_option("--json", files_.json, "write everything to a file, for `report`")
       ->option_text("FILE");
   command.add_option("--csv", files_.csv, "write the intervals to a file")->option_text("FILE");
@@ -121,8 +100,16 @@ void RunCommand::add_more(CLI::App& command) {
 Result<RunOptions> RunCommand::options() const {
   RunOptions options;
   options.files = files_;
+  options.live = !no_live_;
+  for (const std::string& label : labels_) {
+    const std::size_t equals = label.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return fail(fmt::format("--label {}: expected NAME=TEXT", label));
+    }
+    options.labels.push_back({label.substr(0, equals), label.substr(equals + 1)});
+  }
   for (const auto step : {&RunCommand::set_target, &RunCommand::set_shape, &RunCommand::set_limits,
-                          &RunCommand::set_tls}) {
+                          &RunCommand::set_tls, &RunCommand::check_use}) {
     if (auto set = (this->*step)(options); !set) return std::unexpected(set.error());
   }
   return options;
@@ -132,9 +119,9 @@ Result<void> RunCommand::set_target(RunOptions& options) const {
   if (target_.empty()) return fail("a target is missing: HOST:PORT, a URL or unix:PATH");
   auto target = parse_target(target_);
   if (!target) return std::unexpected(target.error());
-  auto mode = word_of("--mode", mode_, {"rr", "conn", "tls", "http"});
-  if (!mode) return std::unexpected(mode.error());
-  options.mode = static_cast<Mode>(*mode);
+  if (auto set = read_word("--mode", mode_, {"rr", "conn", "tls", "http"}, options.mode); !set) {
+    return set;
+  }
   options.target = target->endpoint;
   options.target_text = target_;
   options.secure = target->secure || tls_ || options.mode == Mode::tls;
@@ -178,9 +165,9 @@ Result<void> RunCommand::set_shape(RunOptions& options) const {
     options.profile_text = text;
     options.duration = length_of(options.profile);
   }
-  auto arrival = word_of("--arrival", arrival_, {"uniform", "poisson"});
-  if (!arrival) return std::unexpected(arrival.error());
-  options.arrival = static_cast<Arrival>(*arrival);
+  if (auto set = read_word("--arrival", arrival_, {"uniform", "poisson"}, options.arrival); !set) {
+    return set;
+  }
   if (operations_ > 0) options.operations = operations_;
   if (auto set = read_duration("--warmup", warmup_, options.warmup); !set) return set;
   if (options.warmup >= options.duration) {
@@ -215,9 +202,7 @@ Result<void> RunCommand::set_limits(RunOptions& options) const {
     return set;
   }
   if (auto set = read_duration("--interval", interval_, options.interval); !set) return set;
-  auto ending = word_of("--close", close_, {"fin", "rst"});
-  if (!ending) return std::unexpected(ending.error());
-  options.ending = static_cast<Ending>(*ending);
+  if (auto set = read_word("--close", close_, {"fin", "rst"}, options.ending); !set) return set;
   if (assert_.empty()) return {};
   auto conditions = parse_conditions(assert_);
   if (!conditions) return fail(fmt::format("--assert: {}", conditions.error().message));
@@ -225,16 +210,38 @@ Result<void> RunCommand::set_limits(RunOptions& options) const {
   return {};
 }
 
+Result<void> RunCommand::check_use(RunOptions& options) const {
+  const bool http = !options.http_request.empty();
+  const bool each = options.mode == Mode::conn || options.mode == Mode::tls;
+  const bool sized = !http && options.mode != Mode::tls;
+  const OptionUse uses[] = {{"--duration", ramp_.empty() && steps_.empty(), "--rate or --closed"},
+                            {"--arrival", !closed_, "the open loop"},
+                            {"--max-backlog", !closed_, "the open loop"},
+                            {"--depth", !each, "modes rr and http"},
+                            {"--close", each, "modes conn and tls"},
+                            {"--size", sized, "modes rr and conn without a URL"},
+                            {"--answer-size", sized, "modes rr and conn without a URL"},
+                            {"--no-verify", sized, "modes rr and conn without a URL"},
+                            {"--method", http, "mode http, or conn with a URL"},
+                            {"--header", http, "mode http, or conn with a URL"},
+                            {"--body", http, "mode http, or conn with a URL"},
+                            {"--ca", options.secure, "TLS (--tls)"},
+                            {"--sni", options.secure, "TLS (--tls)"},
+                            {"--tls-version", options.secure, "TLS (--tls)"},
+                            {"--groups", options.secure, "TLS (--tls)"}};
+  return load::check_use(*command_, uses);
+}
+
 Result<void> RunCommand::set_tls(RunOptions& options) const {
   options.tls.verification = ca_.empty() ? tls::Verification::off : tls::Verification::ca_file;
   options.tls.ca_file = ca_;
   options.tls.groups = groups_;
   if (!options.http_request.empty()) options.tls.alpn = {"http/1.1"};
+  if (options.secure) options.tls_text = version_.empty() ? "1.2 or 1.3" : version_;
   if (version_.empty()) return {};
-  auto version = word_of("--tls-version", version_, {"1.2", "1.3"});
-  if (!version) return std::unexpected(version.error());
-  options.tls.min_version = options.tls.max_version = static_cast<tls::Version>(*version);
-  return {};
+  auto set = read_word("--tls-version", version_, {"1.2", "1.3"}, options.tls.min_version);
+  options.tls.max_version = options.tls.min_version;
+  return set;
 }
 
 }  // namespace penstock::load

@@ -26,7 +26,9 @@ class RunCommand {
   [[nodiscard]] Result<void> set_shape(RunOptions& options) const;
   [[nodiscard]] Result<void> set_limits(RunOptions& options) const;
   [[nodiscard]] Result<void> set_tls(RunOptions& options) const;
+  [[nodiscard]] Result<void> check_use(RunOptions& options) const;
 
+  const CLI::App* command_ = nullptr;
   std::string target_;
   std::string mode_ = "rr";
   std::string rate_;
@@ -61,6 +63,8 @@ class RunCommand {
   std::string body_;
   std::string assert_;
   OutputFiles files_;
+  std::vector<std::string> labels_;
+  bool no_live_ = false;
 };
 
 }  // namespace penstock::load

@@ -11,6 +11,7 @@
 #include "penstock/load/arrivals.h"
 #include "penstock/load/assertion.h"
 #include "penstock/load/rate_profile.h"
+#include "penstock/load/run_result.h"
 #include "penstock/net/endpoint.h"
 #include "penstock/tls/client.h"
 
@@ -57,12 +58,18 @@ struct RunOptions {
   std::uint64_t seed = 1;
   Duration interval = 1s;
   bool secure = false;
+  std::string tls_text{};  ///< for outputs: "any version", "1.3"; empty: plain
   tls::ClientOptions tls{};
   std::string server_name{};
   std::string http_request{};
   std::vector<Condition> conditions{};
   OutputFiles files{};
   std::string command_line{};
+  std::vector<NamedText> labels{};
+  bool live = true;  ///< on a terminal, a view that is drawn over
 };
+
+/// What its outputs say of the run, and of the machine that it is on.
+[[nodiscard]] RunSettings settings_of(const RunOptions& options);
 
 }  // namespace penstock::load

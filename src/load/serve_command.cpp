@@ -5,14 +5,17 @@
 #include <poll.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <array>
 #include <csignal>
-#include <vector>
+#include <span>
 
+#include "option_values.h"
 #include "penstock/base/descriptor_limit.h"
-#include "penstock/base/own_thread.h"
+#include "penstock/base/json.h"
+#include "penstock/base/log.h"
 #include "penstock/base/signals.h"
 #include "penstock/load/command_line.h"
+#include "penstock/load/units.h"
 #include "penstock/net/socket.h"
 #include "service.h"
 #include "station.h"
@@ -23,61 +26,46 @@ namespace {
 constexpr const char* examples =
     "Examples:\n"
     "  penstock-load serve                              an echo server on 127.0.0.1:7000\n"
-    "  penstock-load serve --listen 127.0.0.1:7001 -t 2\n"
-    "It echoes what comes. To `penstock-load run` with another --answer-size it answers in that\n"
-    "size and checks the requests. Ctrl-C ends it and prints what it has seen, one JSON line.";
+    "  penstock-load serve http --body-size 1024 -t 2   HTTP/1.1\n"
+    "  penstock-load serve delay --delay 1ms --other 50ms --share 0.1   one answer of ten is late\n"
+    "  penstock-load serve --certificate server.pem --key server.key    TLS\n"
+    "To `penstock-load run` with another --answer-size the echo answers in that size and checks\n"
+    "the requests. Ctrl-C ends it and prints what it has seen, one JSON line.";
 
 class Serving {
  public:
-  explicit Serving(io::FeatureSet features) : features_(features) {}
+  explicit Serving(const ServeOptions& options) : options_(options) {}
 
-  Result<void> open(const Endpoint& at, std::uint32_t threads, std::uint32_t connections) {
-    Endpoint where = at;
-    services_.resize(threads);
-    for (std::uint32_t i = 0; i < threads; ++i) {
-      auto listener = open_listener(where, {.reuse_port = threads > 1, .first = i == 0});
+  Result<void> open() {
+    auto features = io::probe_features({});
+    if (!features) return std::unexpected(features.error());
+    features_ = *features;
+    (void)raise_descriptor_limit((std::uint64_t{options_.connections} * options_.threads) + 64);
+    at_ = options_.listen;
+    services_.resize(options_.threads);
+    for (std::uint32_t i = 0; i < options_.threads; ++i) {
+      auto listener = open_listener(at_, {.reuse_port = options_.threads > 1, .first = i == 0});
       if (!listener) return std::unexpected(listener.error());
-      configure_connection(listener->get(), where.family(), {});         // for those accepted on it
-      if (auto bound = local_endpoint(listener->get())) where = *bound;  // port 0 once
+      configure_connection(listener->get(), at_.family(), {});         // for those accepted on it
+      if (auto bound = local_endpoint(listener->get())) at_ = *bound;  // port 0 once
       listeners_.push_back(std::move(*listener));
     }
-    at_ = where;
-    for (std::uint32_t i = 0; i < threads; ++i) {
-      threads_.push_back(std::make_unique<OwnThread<Station>>(OwnThread<Station>::Parts{
-          .name = fmt::format("serve-{}", i),
-          .make = [this, i, connections] { return make_station(i, connections); },
-          .run = [](Station& station) { return station.run(); },
-          .on_end = [] {}}));
-    }
-    for (const auto& thread : threads_) {
-      if (auto made = thread->made(); !made) return made;
-      made_.push_back(thread.get());
-    }
-    for (OwnThread<Station>* thread : made_) thread->go();
-    return {};
+    return stations_.start("serve", options_.threads,
+                           [this](std::uint32_t number) { return make_station(number); });
   }
 
   /// The first signal lets connections end, the second does not.
   void wait(Signals& signals) {
-    for (int seen = 0; !ended();) {
+    for (int seen = 0; !stations_.ended();) {
       pollfd waited{.fd = signals.fd(), .events = POLLIN, .revents = 0};
       ::poll(&waited, 1, seen == 0 ? -1 : 20);
       while (const auto number = signals.next()) {
         if (*number != SIGINT && *number != SIGTERM) continue;
-        ++seen;
-        for (OwnThread<Station>* thread : made_) {
-          Worker& worker = *thread->object().worker;
-          seen == 1 ? worker.stop() : worker.abandon();
-        }
+        const bool first = seen++ == 0;
+        stations_.each([first](Worker& each) { first ? each.stop() : each.abandon(); });
       }
     }
   }
-
-  ~Serving() {
-    for (OwnThread<Station>* thread : made_) thread->object().worker->abandon();
-  }
-  Serving(const Serving&) = delete;
-  Serving& operator=(const Serving&) = delete;
 
   [[nodiscard]] const Endpoint& at() const noexcept { return at_; }
   [[nodiscard]] Served served() const noexcept {
@@ -85,37 +73,43 @@ class Serving {
     for (const Service* each : services_) sum.add(each->read());
     return sum;
   }
-
- private:
-  bool ended() const {
-    return std::ranges::all_of(made_, [](const auto* thread) { return thread->ended(); });
+  /// Those that `delay` has really taken.
+  [[nodiscard]] Histogram delays() const {
+    Histogram sum;
+    for (const Service* each : services_) each->merge_delays_into(sum);
+    return sum;
   }
 
-  Result<std::unique_ptr<Station>> make_station(std::uint32_t number, std::uint32_t connections) {
+ private:
+  Result<std::unique_ptr<Station>> make_station(std::uint32_t number) {
     auto station = std::make_unique<Station>();
+    if (!options_.tls.certificates.empty()) {
+      auto context = tls::Context::create_server(options_.tls);
+      if (!context) return std::unexpected(context.error());
+      station->context = std::move(*context);
+    }
     auto worker = Worker::create(
-        station->kernel, {.features = features_, .connections = connections},
-        [&](const Workshop& workshop) -> Result<std::vector<Equipment>> {
+        station->kernel, {.features = features_, .connections = options_.connections},
+        [&](Context& context) -> Result<Worker::Engines> {
           const int listener = listeners_[number].get();
-          auto service =
-              std::make_unique<Service>(workshop.context, ServiceOptions{}, std::span(&listener, 1),
-                                        workshop.make_connection, nullptr);
+          auto service = std::make_unique<Service>(context, options_.service,
+                                                   std::span(&listener, 1), station->context.get());
           services_[number] = service.get();
-          std::vector<Equipment> equipment;
-          equipment.push_back({.engine = std::move(service), .measure_to = [](Recorder&) {}});
-          return equipment;
+          Worker::Engines engines;
+          engines.push_back(std::move(service));
+          return engines;
         });
     if (!worker) return std::unexpected(worker.error());
     station->worker = std::move(*worker);
     return station;
   }
 
+  const ServeOptions& options_;
   io::FeatureSet features_;
   Endpoint at_;
   std::vector<UniqueFd> listeners_;
-  std::vector<const Service*> services_;  // the threads'
-  std::vector<std::unique_ptr<OwnThread<Station>>> threads_;
-  std::vector<OwnThread<Station>*> made_;
+  std::vector<const Service*> services_;  // the stations'
+  Stations stations_;
 };
 
 int failed(const Error& error) {
@@ -123,10 +117,27 @@ int failed(const Error& error) {
   return exit_wrong;
 }
 
+std::string text_of(const Served& seen, const Histogram& delays) {
+  Json json;
+#define PENSTOCK_X(name, text) json[#name] = seen.name;
+  PENSTOCK_LOAD_SERVED(PENSTOCK_X)
+#undef PENSTOCK_X
+  if (delays.count() > 0) {
+    Json& table = json["delays_ns"];
+    for (const double percent : {50.0, 90.0, 99.0, 99.9}) {
+      table[fmt::format("p{}", percent)] = delays.percentile(percent).count();
+    }
+  }
+  return json.dump();
+}
+
 }  // namespace
 
 void ServeCommand::add_to(CLI::App& command) {
+  command_ = &command;
   command.footer(examples);
+  command.add_option("kind", kind_, "echo, sink, source, http, delay or chaos (echo)")
+      ->option_text("KIND");
   command.add_option("--listen", listen_, "HOST:PORT or unix:PATH (127.0.0.1:7000)")
       ->option_text("ADDRESS");
   command.add_option("-t,--threads", threads_, "worker threads (1)")
@@ -135,30 +146,84 @@ void ServeCommand::add_to(CLI::App& command) {
   command.add_option("-c,--connections", connections_, "at once on each thread (4096)")
       ->check(CLI::Range(1, 1'000'000))
       ->option_text("N");
+  command.add_option("--body-size", service_.body_size, "http: bytes of an answer's body (0)")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 40))
+      ->option_text("N");
+  command.add_option("--message-size", service_.message_size, "delay: bytes of a message (64)")
+      ->check(CLI::Range(1U, largest_message))
+      ->option_text("N");
+  command.add_option("--delay", delay_, "delay: until an answer (5ms)")->option_text("TIME");
+  command.add_option("--other", other_, "delay: of some answers")->option_text("TIME");
+  command.add_option("--share", service_.delay.share, "delay: of those, from 0 to 1")
+      ->check(CLI::Range(0.0, 1.0))
+      ->option_text("X");
+  command.add_flag("--exponential", exponential_, "delay: drawn, with the delay as the mean");
+  command.add_option("--seed", service_.seed, "delay, chaos: of what is drawn (1)")
+      ->option_text("N");
+  command.add_option("--certificate", certificate_, "speak TLS: the chain (PEM)")
+      ->option_text("FILE");
+  command.add_option("--key", key_, "and its key (PEM)")->option_text("FILE");
+}
+
+Result<ServeOptions> ServeCommand::options() const {
+  ServeOptions options{.listen = {}, .threads = threads_, .connections = connections_};
+  options.service = service_;
+  auto listen = Endpoint::parse(listen_);
+  if (!listen) return fail(fmt::format("--listen {}: {}", listen_, listen.error().message));
+  options.listen = *listen;
+  auto& service = options.service;
+  if (auto set = read_word("KIND", kind_, {"echo", "sink", "source", "http", "delay", "chaos"},
+                           service.kind);
+      !set) {
+    return std::unexpected(set.error());
+  }
+  if (auto checked = check_use(service.kind); !checked) return std::unexpected(checked.error());
+  if (auto set = read_duration("--delay", delay_, service.delay.usual); !set) {
+    return std::unexpected(set.error());
+  }
+  if (exponential_) service.delay.kind = DelayOptions::Kind::exponential;
+  if (!other_.empty()) {
+    service.delay.kind = DelayOptions::Kind::two_point;
+    if (auto set = read_duration("--other", other_, service.delay.other); !set) {
+      return std::unexpected(set.error());
+    }
+  }
+  if (certificate_.empty() != key_.empty()) {
+    return fail("TLS needs both --certificate and --key");
+  }
+  if (certificate_.empty()) return options;
+  auto identity = tls::Identity::load(certificate_, key_, log::wall_clock());
+  if (!identity) return std::unexpected(identity.error().error);
+  options.tls.certificates.push_back(std::move(*identity));
+  return options;
+}
+
+Result<void> ServeCommand::check_use(ServiceKind kind) const {
+  const bool delay = kind == ServiceKind::delay;
+  const OptionUse uses[] = {{"--body-size", kind == ServiceKind::http, "http"},
+                            {"--message-size", delay, "delay"},
+                            {"--delay", delay, "delay"},
+                            {"--other", delay && !exponential_, "delay that is not exponential"},
+                            {"--share", delay && !other_.empty(), "delay with --other"},
+                            {"--exponential", delay, "delay"},
+                            {"--seed", delay || kind == ServiceKind::chaos, "delay and chaos"}};
+  return load::check_use(*command_, uses);
 }
 
 int ServeCommand::run() const {
-  auto at = Endpoint::parse(listen_);
-  if (!at) {
-    fmt::print(stderr, "penstock-load: --listen {}: {}\n", listen_, at.error().message);
+  auto options = this->options();
+  if (!options) {
+    fmt::print(stderr, "penstock-load: {}\n", options.error().message);
     return exit_usage;
   }
   auto signals = Signals::take();
   if (!signals) return failed(signals.error());
-  auto features = io::probe_features({});
-  if (!features) return failed(features.error());
-  (void)raise_descriptor_limit(std::uint64_t{connections_} * threads_ + 64);
-  Serving serving(*features);
-  if (auto opened = serving.open(*at, threads_, connections_); !opened)
-    return failed(opened.error());
+  Serving serving(*options);
+  if (auto opened = serving.open(); !opened) return failed(opened.error());
   fmt::print(stderr, "serving on {}\n", serving.at().to_string());
   serving.wait(*signals);
   const Served seen = serving.served();
-  fmt::print(
-      "{{\"accepted\": {}, \"closed\": {}, \"lost\": {}, \"bytes_in\": {}, \"bytes_out\": {}, "
-      "\"requests\": {}, \"wrong\": {}, \"accept_errors\": {}}}\n",
-      seen.accepted, seen.closed, seen.lost, seen.bytes_in, seen.bytes_out, seen.requests,
-      seen.wrong_streams, seen.accept_errors);
+  fmt::print("{}\n", text_of(seen, serving.delays()));
   return seen.wrong_streams == 0 ? exit_done : exit_wrong;
 }
 

@@ -44,10 +44,9 @@ void Peer::reset(stats::Counter& counter) {
 }
 
 Service::Service(Context& context, ServiceOptions options, std::span<const int> listeners,
-                 MakeConnection make_connection, tls::Context* tls)
+                 tls::Context* tls)
     : context_(context),
       options_(std::move(options)),
-      make_connection_(std::move(make_connection)),
       tls_(tls),
       around_{.context = context_, .options = options_, .count = count_, .delays = delays_} {
   PENSTOCK_ASSERT(options_.message_size > 0 && options_.message_size <= largest_message);
@@ -91,7 +90,7 @@ void Service::accepted(int fd) {
     if (auto made = tls::Engine::create_server(*tls_)) engine = std::move(*made);
   }
   Connection* connection = nullptr;
-  if (engine || tls_ == nullptr) connection = make_connection_(*this, nullptr);
+  if (engine || tls_ == nullptr) connection = context_.make_connection(*this, nullptr);
   if (connection == nullptr) {
     context_.kernel.close_with_reset(fd);
     count_.refused.add();

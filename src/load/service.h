@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <list>
 #include <memory>
 #include <span>
@@ -23,12 +22,9 @@ namespace penstock::load {
 
 class Service final : public Engine, private User {
  public:
-  /// Where a connection lives; null when there is no room.
-  using MakeConnection = std::function<Connection*(User& user, void* of_user)>;
-
   /// `listeners` are borrowed until done(); `tls`: a server's, borrowed, or null.
   Service(Context& context, ServiceOptions options, std::span<const int> listeners,
-          MakeConnection make_connection, tls::Context* tls);
+          tls::Context* tls);
   ~Service() override;
 
   void prepare() override;
@@ -76,7 +72,6 @@ class Service final : public Engine, private User {
 
   Context& context_;
   ServiceOptions options_;
-  MakeConnection make_connection_;
   tls::Context* tls_;
   ServiceCounters count_;
   DelayQueue delays_;

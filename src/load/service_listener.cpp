@@ -8,12 +8,7 @@
 namespace penstock::load {
 
 ServiceListener::ServiceListener(Context& context, int fd, stats::Counter& errors) noexcept
-    : context_(context),
-      fd_(fd),
-      errors_(errors),
-      accept_op_(static_cast<OpOwner*>(this), Side::front, static_cast<std::uint8_t>(Role::other)),
-      cancel_op_(static_cast<OpOwner*>(this), Side::front, static_cast<std::uint8_t>(Role::other)) {
-}
+    : context_(context), fd_(fd), errors_(errors), accept_op_(owner()), cancel_op_(owner()) {}
 
 void ServiceListener::start() { go_on(); }
 

@@ -1,8 +1,14 @@
-// Station: a worker and what it stands on, made, run and destroyed on its thread.
+// Station: a worker and what it stands on, made, run and destroyed on its thread. Stations: all
+// those of a run or of a server, as the main thread sees them.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "penstock/base/own_thread.h"
 #include "penstock/io/linux_kernel.h"
 #include "penstock/tls/context.h"
 #include "worker.h"
@@ -15,13 +21,40 @@ struct Station {
   std::unique_ptr<Worker> worker;
 
   /// Turns the worker until it is done. Error: its ring is broken.
-  [[nodiscard]] Result<void> run() const {
-    for (;;) {
-      auto more = worker->turn();
-      if (!more) return std::unexpected(more.error());
-      if (!*more) return {};
-    }
+  [[nodiscard]] Result<void> run() const;
+};
+
+class Stations {
+ public:
+  /// Makes the n-th, on its thread.
+  using Make = std::function<Result<std::unique_ptr<Station>>(std::uint32_t number)>;
+
+  Stations() = default;
+  Stations(const Stations&) = delete;
+  Stations& operator=(const Stations&) = delete;
+  /// Abandons what is still under way, and waits for the threads.
+  ~Stations();
+
+  /// Makes them and lets them run, on threads called `name`-0, `name`-1, … Once. Error: what the
+  /// first that could not be made said; none runs then.
+  [[nodiscard]] Result<void> start(const std::string& name, std::uint32_t count, const Make& make);
+
+  template <class F>
+  void each(F&& what) {
+    for (Worker* worker : workers_) what(*worker);
   }
+  template <class F>
+  [[nodiscard]] bool all(F&& is) const {
+    return std::ranges::all_of(workers_, [&is](const Worker* worker) { return is(*worker); });
+  }
+  /// No worker turns any more.
+  [[nodiscard]] bool ended() const noexcept;
+  /// Of the workers that have ended. Error: a ring broke.
+  [[nodiscard]] Result<void> outcome() const;
+
+ private:
+  std::vector<std::unique_ptr<OwnThread<Station>>> threads_;
+  std::vector<Worker*> workers_;  // the threads'
 };
 
 }  // namespace penstock::load

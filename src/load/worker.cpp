@@ -36,14 +36,18 @@ Worker::Worker(std::unique_ptr<io::Ring> ring, std::unique_ptr<io::BufferPool> b
       timers_(ring_->kernel().now()),
       connections_(std::move(connections)),
       event_fd_(event_fd),
-      wake_op_(this, Side::front, static_cast<std::uint8_t>(Role::worker)),
-      cancel_op_(this, Side::front, static_cast<std::uint8_t>(Role::worker)),
+      wake_op_(owner()),
+      cancel_op_(owner()),
       context_{.kernel = ring_->kernel(),
                .ring = *ring_,
                .buffers = *buffers_,
                .timers = timers_,
                .now = ring_->kernel().now(),
-               .ended = {}},
+               .ended = {},
+               .make_connection =
+                   [this](User& user, void* of_user) {
+                     return connections_.acquire(context_, user, of_user);
+                   }},
       recorder_(std::make_unique<Recorder>()) {
   ring_->wait_event(wake_op_, event_fd_);
 }
@@ -54,7 +58,7 @@ Worker::~Worker() {
 }
 
 Result<std::unique_ptr<Worker>> Worker::create(io::Kernel& kernel, const WorkerOptions& options,
-                                               const Equip& equip) {
+                                               const MakeEngines& make_engines) {
   auto ring = io::Ring::open(kernel, {.features = options.features});
   if (!ring) return std::unexpected(ring.error());
   const std::uint32_t buffers = options.connections * small_each;
@@ -69,87 +73,94 @@ Result<std::unique_ptr<Worker>> Worker::create(io::Kernel& kernel, const WorkerO
   if (!event_fd) return std::unexpected(event_fd.error());
   std::unique_ptr<Worker> worker(new Worker(  // NOLINT: the constructor is private
       std::move(*ring), std::move(*pool), std::move(*connections), *event_fd));
-  const Workshop workshop{.context = worker->context_,
-                          .make_connection = [self = worker.get()](User& user, void* of_user) {
-                            return self->connections_.acquire(self->context_, user, of_user);
-                          }};
-  auto equipment = equip(workshop);
-  if (!equipment) return std::unexpected(equipment.error());
-  worker->equipment_ = std::move(*equipment);
-  for (Equipment& each : worker->equipment_) {
-    each.measure_to(*worker->recorder_);
-    each.engine->prepare();
+  auto engines = make_engines(worker->context_);
+  if (!engines) return std::unexpected(engines.error());
+  worker->engines_ = std::move(*engines);
+  for (const auto& engine : worker->engines_) {
+    engine->measure_to(*worker->recorder_);
+    engine->prepare();
   }
-  worker->note_prepared();  // nothing may happen that would end its first turn
+  worker->note_progress();  // nothing may happen that would end its first turn
   return worker;
 }
 
-void Worker::note_prepared() noexcept {
-  const auto ready = [](const Equipment& each) { return each.engine->prepared(); };
-  if (!prepared_.load(std::memory_order_relaxed) && std::ranges::all_of(equipment_, ready)) {
+template <class F>
+bool Worker::every_engine(F&& is) const {
+  return std::ranges::all_of(engines_, [&is](const auto& engine) { return is(*engine); });
+}
+
+/// For those who ask on other threads.
+void Worker::note_progress() noexcept {
+  if (!prepared() && every_engine([](const Engine& each) { return each.prepared(); })) {
     prepared_.store(true, std::memory_order_release);
+  }
+  if (begun_ && !exhausted() && every_engine([](const Engine& each) { return each.exhausted(); })) {
+    exhausted_.store(true, std::memory_order_release);
   }
 }
 
 Result<bool> Worker::turn() {
   Instant deadline = timers_.next_deadline();
-  for (const Equipment& each : equipment_) deadline = std::min(deadline, each.engine->next_tick());
+  for (const auto& engine : engines_) deadline = std::min(deadline, engine->next_tick());
   if (auto waited = ring_->wait(deadline); !waited) return std::unexpected(waited.error());
   context_.now = ring_->kernel().now();
   read_inbox();
-  ring_->drain([this](const io::Completion& completion) {
-    if (static_cast<Role>(completion.op.role) == Role::worker) {
-      if (completion.op.kind == io::OpKind::wake && !finishing_) {
-        ring_->wait_event(wake_op_, event_fd_);
-      }
-      return;
-    }
+  ring_->drain([](const io::Completion& completion) {
     static_cast<OpOwner*>(completion.op.owner)->on_completion(completion);
   });
   context_.now = ring_->kernel().now();
   timers_.advance(context_.now, [](Timer& timer) { static_cast<Waiter*>(timer.owner)->on_due(); });
-  for (const Equipment& each : equipment_) each.engine->tick();
+  for (const auto& engine : engines_) engine->tick();
   while (Connection* connection = context_.ended.pop_front()) {
-    User& user = connection->user();
-    user.on_closed(*connection);
+    connection->user().on_closed(*connection);
     connections_.release(*connection);
   }
-  note_prepared();
-  if (begun_ && !exhausted_.load(std::memory_order_relaxed)) {
-    const auto through = [](const Equipment& each) { return each.engine->exhausted(); };
-    if (std::ranges::all_of(equipment_, through)) exhausted_.store(true, std::memory_order_release);
-  }
+  note_progress();
   return !finished();
 }
 
-void Worker::read_inbox() {
-  if (cut_wanted_.exchange(false, std::memory_order_acquire)) hand_over();
-  if (const std::int64_t at = begin_at_.load(std::memory_order_acquire); at != 0 && !begun_) {
-    begun_ = true;
-    for (const Equipment& each : equipment_) each.engine->begin(Instant(Duration(at)));
-  }
-  if (stop_wanted_.load(std::memory_order_acquire) && !std::exchange(stopped_, true)) {
-    for (const Equipment& each : equipment_) each.engine->stop();
-  }
-  if (abandon_wanted_.load(std::memory_order_acquire) && !std::exchange(abandoned_, true)) {
-    for (const Equipment& each : equipment_) each.engine->abandon();
+void Worker::on_completion(const io::Completion& completion) {
+  if (completion.op.kind == io::OpKind::wake && !finishing_) {
+    ring_->wait_event(wake_op_, event_fd_);
   }
 }
 
-void Worker::hand_over() {
+void Worker::read_inbox() {
+  if (auto next = next_recorder_.take(); next && !finishing_) hand_over(std::move(next));
+  if (const std::int64_t at = begin_at_.load(std::memory_order_acquire); at != 0 && !begun_) {
+    begun_ = true;
+    for (const auto& engine : engines_) engine->begin(Instant(Duration(at)));
+  }
+  if (stop_wanted_.load(std::memory_order_acquire) && !std::exchange(stopped_, true)) {
+    std::uint64_t left = 0;
+    for (const auto& engine : engines_) left += engine->in_flight() + engine->waiting();
+    left_at_stop_.store(left, std::memory_order_relaxed);
+    for (const auto& engine : engines_) engine->stop();
+  }
+  if (abandon_wanted_.load(std::memory_order_acquire) && !std::exchange(abandoned_, true)) {
+    for (const auto& engine : engines_) engine->abandon();
+  }
+}
+
+/// `next`: null when nothing more will be measured.
+void Worker::hand_over(std::unique_ptr<Recorder> next) {
   cpu_ns_.store(thread_cpu_time().count(), std::memory_order_relaxed);
-  auto next = std::make_unique<Recorder>();
-  for (const Equipment& each : equipment_) each.measure_to(*next);
+  std::uint64_t waiting = 0;
+  for (const auto& engine : engines_) {
+    waiting += engine->waiting();
+    if (next) engine->measure_to(*next);
+  }
+  waiting_.store(waiting, std::memory_order_relaxed);
   const std::scoped_lock lock(mutex_);
   measured_.push_back(std::exchange(recorder_, std::move(next)));
 }
 
 /// The last request to end is the one that waits for news.
 bool Worker::finished() {
-  const auto done = [](const Equipment& each) { return each.engine->done(); };
-  if (!stopped_ || connections_.used() > 0 || !std::ranges::all_of(equipment_, done)) return false;
+  const bool done = every_engine([](const Engine& each) { return each.done(); });
+  if (!stopped_ || connections_.used() > 0 || !done) return false;
   if (!std::exchange(finishing_, true)) {
-    hand_over();
+    hand_over(nullptr);
     if (wake_op_.in_flight) ring_->cancel_all(cancel_op_, event_fd_);
   }
   return ring_->in_flight() == 0;
@@ -170,8 +181,8 @@ void Worker::abandon() noexcept {
   stop();
 }
 
-void Worker::cut() noexcept {
-  cut_wanted_.store(true, std::memory_order_release);
+void Worker::cut(std::unique_ptr<Recorder> next) noexcept {
+  next_recorder_.put(std::move(next));
   wake();
 }
 

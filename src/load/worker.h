@@ -11,6 +11,7 @@
 
 #include "connection.h"
 #include "engine.h"
+#include "penstock/base/latest.h"
 #include "penstock/base/slab.h"
 #include "penstock/load/recorder.h"
 
@@ -21,30 +22,18 @@ struct WorkerOptions {
   std::uint32_t connections = 1;  ///< at once, those that close included
 };
 
-/// What engines get from their worker.
-struct Workshop {
-  Context& context;
-  /// A place for a connection; null when all are taken.
-  std::function<Connection*(User& user, void* of_user)> make_connection;
-};
-
-/// An engine of a worker, and how it is told where to measure to.
-struct Equipment {
-  std::unique_ptr<Engine> engine;
-  std::function<void(Recorder&)> measure_to;
-};
-
-class Worker {
+class Worker final : private OpOwner {
  public:
-  using Equip = std::function<Result<std::vector<Equipment>>(const Workshop&)>;
+  using Engines = std::vector<std::unique_ptr<Engine>>;
+  using MakeEngines = std::function<Result<Engines>(Context&)>;
 
-  /// Error: the ring or the memory cannot be had, or what `equip` says.
+  /// Error: the ring or the memory cannot be had, or what `make_engines` says.
   [[nodiscard]] static Result<std::unique_ptr<Worker>> create(io::Kernel& kernel,
                                                               const WorkerOptions& options,
-                                                              const Equip& equip);
+                                                              const MakeEngines& make_engines);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
-  ~Worker();
+  ~Worker() override;
 
   /// Waits for something to happen and handles it. False once everything is done after stop().
   /// Error: the ring is broken.
@@ -61,20 +50,33 @@ class Worker {
   void begin(Instant at) noexcept;
   void stop() noexcept;
   void abandon() noexcept;
-  /// Asks for what was measured so far; it can be had with take_measured() a little later.
-  void cut() noexcept;
+  /// Asks for what was measured so far; it can be had with take_measured() a little later. What is
+  /// measured from then on goes to `next`, which is made here and not while there is something to
+  /// measure: making one takes half a millisecond.
+  void cut(std::unique_ptr<Recorder> next) noexcept;
   [[nodiscard]] std::vector<std::unique_ptr<Recorder>> take_measured();
   /// CPU time that the worker's thread has used until its last cut.
   [[nodiscard]] Duration cpu_time() const noexcept {
     return Duration(cpu_ns_.load(std::memory_order_relaxed));
   }
+  /// Operations that waited for a connection at the last cut.
+  [[nodiscard]] std::uint64_t waiting() const noexcept {
+    return waiting_.load(std::memory_order_relaxed);
+  }
+  /// Operations that had begun or waited, and had not ended, when stop() was seen.
+  [[nodiscard]] std::uint64_t left_at_stop() const noexcept {
+    return left_at_stop_.load(std::memory_order_relaxed);
+  }
 
  private:
   Worker(std::unique_ptr<io::Ring> ring, std::unique_ptr<io::BufferPool> buffers,
          Slab<Connection> connections, int event_fd);
-  void note_prepared() noexcept;
+  void on_completion(const io::Completion& completion) override;
+  void note_progress() noexcept;
   void read_inbox();
-  void hand_over();
+  void hand_over(std::unique_ptr<Recorder> next);
+  template <class F>
+  [[nodiscard]] bool every_engine(F&& is) const;
   void wake() noexcept { ring_->kernel().notify(event_fd_); }
   [[nodiscard]] bool finished();
 
@@ -86,7 +88,7 @@ class Worker {
   io::Op wake_op_;
   io::Op cancel_op_;
   Context context_;
-  std::vector<Equipment> equipment_;
+  Engines engines_;
   std::unique_ptr<Recorder> recorder_;
   bool begun_ = false;
   bool stopped_ = false;
@@ -98,8 +100,10 @@ class Worker {
   std::atomic<std::int64_t> begin_at_{0};  // since the clock's start; 0: not yet
   std::atomic<bool> stop_wanted_{false};
   std::atomic<bool> abandon_wanted_{false};
-  std::atomic<bool> cut_wanted_{false};
+  Latest<Recorder> next_recorder_;
   std::atomic<std::int64_t> cpu_ns_{0};
+  std::atomic<std::uint64_t> waiting_{0};
+  std::atomic<std::uint64_t> left_at_stop_{0};
   std::mutex mutex_;
   std::vector<std::unique_ptr<Recorder>> measured_;  // under mutex_
 };

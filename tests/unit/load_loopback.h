@@ -75,17 +75,16 @@ class Serving {
  private:
   [[nodiscard]] Result<std::unique_ptr<Worker>> make(const ServiceOptions& options,
                                                      tls::Context* tls, std::uint32_t connections) {
-    return Worker::create(
-        kernel_, {.features = features(), .connections = connections},
-        [&](const Workshop& workshop) -> Result<std::vector<Equipment>> {
-          const std::vector<int> listeners = {listener_.get()};
-          auto service = std::make_unique<Service>(workshop.context, options, listeners,
-                                                   workshop.make_connection, tls);
-          service_ = service.get();
-          std::vector<Equipment> all;
-          all.push_back({.engine = std::move(service), .measure_to = [](Recorder&) {}});
-          return all;
-        });
+    return Worker::create(kernel_, {.features = features(), .connections = connections},
+                          [&](Context& context) -> Result<Worker::Engines> {
+                            const std::vector<int> listeners = {listener_.get()};
+                            auto service =
+                                std::make_unique<Service>(context, options, listeners, tls);
+                            service_ = service.get();
+                            Worker::Engines all;
+                            all.push_back(std::move(service));
+                            return all;
+                          });
   }
 
   io::LinuxKernel kernel_;
@@ -103,14 +102,11 @@ inline std::unique_ptr<Recorder> exchange(ExchangeOptions options,
   options.closed_loop = true;
   auto made = Worker::create(
       kernel, {.features = features(), .connections = 4 * options.connections},
-      [&](const Workshop& workshop) -> Result<std::vector<Equipment>> {
-        auto owned = std::make_unique<Exchange>(workshop.context, options, workshop.make_connection,
-                                                make_engine, std::nullopt);
+      [&](Context& context) -> Result<Worker::Engines> {
+        auto owned = std::make_unique<Exchange>(context, options, make_engine, std::nullopt);
         engine = owned.get();
-        std::vector<Equipment> all;
-        all.push_back({.engine = std::move(owned), .measure_to = [engine](Recorder& recorder) {
-                         engine->measure_to(recorder);
-                       }});
+        Worker::Engines all;
+        all.push_back(std::move(owned));
         return all;
       });
   REQUIRE(made);

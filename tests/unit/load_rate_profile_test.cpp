@@ -20,6 +20,10 @@ TEST_CASE("a profile asks for the area below it", "[load]") {
   CHECK(starts_in(profile) == 10'000 + 10'000 + 0 + 500);
   CHECK(length_of({}) == 0s);
   CHECK(starts_in({}) == 0);
+  CHECK(starts_until(profile, 0s) == 0);
+  CHECK(starts_until(profile, 24h) == starts_in(profile));
+  CHECK(starts_until({{0, 100, 10s}, {200, 200, 5s}}, 5s) == 125);
+  CHECK(starts_until({{0, 100, 10s}, {200, 200, 5s}}, 12s) == 900);
 }
 
 TEST_CASE("an area that misses a whole number by rounding is that number", "[load]") {

@@ -30,6 +30,8 @@ using RateProfile = std::vector<RateSegment>;
 [[nodiscard]] double starts_after(double before, const RateSegment& segment) noexcept;
 /// How many operations the profile asks for: the area below it.
 [[nodiscard]] double starts_in(const RateProfile& profile) noexcept;
+/// And how many of them before `time`.
+[[nodiscard]] double starts_until(const RateProfile& profile, Duration time) noexcept;
 
 /// More than any machine's sockets do; keeps sums far from where doubles lose whole numbers.
 inline constexpr double highest_rate = 1e9;

@@ -77,7 +77,7 @@ struct Counters {
   std::uint64_t connections = 0;      ///< opened
   std::uint64_t handshakes_full = 0;  ///< TLS
   std::uint64_t handshakes_resumed = 0;
-  std::uint64_t lost_bytes = 0;       ///< that were acknowledged and did not arrive
+  std::uint64_t lost_bytes = 0;  ///< missing from answers that were cut off, as far as is known
   std::uint64_t corrupt_streams = 0;  ///< streams with a wrong byte in them
   std::uint64_t unsent = 0;           ///< the queue was full: never tried
 };
