@@ -24,6 +24,7 @@ struct CodecState {
   bool last = false;             ///< the server closes after this answer
   int status = 0;                ///< HTTP
   std::uint8_t step = 0;         ///< of the parser
+  std::string damage{};          ///< what is wrong with an answer of wrong bytes, a clause
   std::string header{};          ///< HTTP: a header block that has come in part
 };
 

@@ -1,6 +1,8 @@
 // Pattern out, pattern in.
 #include "codec_rr.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "preface.h"
@@ -31,7 +33,13 @@ Answer CodecRr::read(CodecState& state, std::span<const std::byte>& bytes) const
   if (state.answer_left == 0) state.answer_left = options_.answer_size;
   const auto part = bytes.first(std::min(state.answer_left, bytes.size()));
   const StreamKey key = echoed() ? StreamKey{state.key} : answer_key({state.key});
-  const bool wrong = options_.verify && check_pattern(key, state.checked, part).has_value();
+  std::optional<std::size_t> wrong;
+  if (options_.verify) wrong = check_pattern(key, state.checked, part);
+  if (wrong) {
+    state.damage =
+        fmt::format("from byte {} of the stream on, {}", state.checked + *wrong,
+                    damage_text(diagnose(key, state.checked + *wrong, bytes.subspan(*wrong))));
+  }
   state.checked += part.size();
   state.answer_left -= part.size();
   bytes = bytes.subspan(part.size());

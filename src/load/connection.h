@@ -99,7 +99,6 @@ class Connection final : public ListHook<Ended>, public OpOwner, private Waiter 
   [[nodiscard]] bool open() const noexcept { return state_ == State::open; }
   [[nodiscard]] bool closing() const noexcept { return state_ == State::closing; }
   [[nodiscard]] tls::Engine* engine() noexcept { return leg_.engine.get(); }
-  [[nodiscard]] int fd() const noexcept { return leg_.fd; }
   [[nodiscard]] User& user() noexcept { return user_; }
   /// What the user gave; it may let go of the connection by setting null.
   void* of_user;

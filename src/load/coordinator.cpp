@@ -185,6 +185,7 @@ class Run {
       if (so_far.errors(info.error) > 0) why = info.text;
     }
     for (const auto& [number, count] : so_far.errnos()) why += ": " + errno_text(number);
+    for (const auto& [error, reason] : so_far.reasons()) why += ": " + reason;
     return fail(fmt::format("cannot reach {}: {}", options_.target_text, why));
   }
 
@@ -269,6 +270,10 @@ class Run {
       facts.health.cpu_time += each.cpu_time();
       facts.health.worker_cpu_shares.push_back(seconds(each.cpu_time()) / took);
     });
+    for (const auto& [error, why] : result_.total.reasons()) {
+      const auto& info = all_errors()[static_cast<std::size_t>(error)];
+      facts.notes.push_back({"first", fmt::format("{}: {}", info.text, why)});
+    }
     if (!options_.closed_loop) {
       facts.health.lag_p99 = result_.total.histogram(Measure::lag).percentile(99);
     }

@@ -249,6 +249,7 @@ void Exchange::conclude(Slot& slot, const Answer& answer, Instant now) {
   const bool failed = answer.state == Answer::State::failed;
   if (failed && answer.error != ErrorClass::http_status) {
     if (answer.error == ErrorClass::corrupt) ++recorder_->count.corrupt_streams;
+    recorder_->explain(answer.error, slot.codec.damage);
     fail_operation(slot, answer.error, 0);
     fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
     return let_go(slot, Ending::reset);
@@ -294,6 +295,7 @@ void Exchange::fail_operation(Slot& slot, ErrorClass error, int errno_value) {
 }
 
 void Exchange::fail_all(Slot& slot, const Failure& failure) {
+  recorder_->explain(classify(failure, slot.answer_begun), failure.text);
   while (!slot.operations.empty()) {
     fail_operation(slot, classify(failure, slot.answer_begun), failure.errno_value);
   }

@@ -33,6 +33,10 @@ void Recorder::fail(ErrorClass error, int errno_value) noexcept {
   if (errno_value != 0) ++errnos_[errno_value];
 }
 
+void Recorder::explain(ErrorClass error, const std::string& why) {
+  if (!why.empty()) reasons_.emplace(error, why);
+}
+
 std::uint64_t Recorder::errors() const noexcept {
   return std::accumulate(errors_.begin(), errors_.end(), std::uint64_t{0});
 }
@@ -42,6 +46,7 @@ void Recorder::merge(const Recorder& from) {
   for (std::size_t i = 0; i < error_classes; ++i) errors_[i] += from.errors_[i];
   add(errnos_, from.errnos_);
   add(statuses_, from.statuses_);
+  reasons_.insert(from.reasons_.begin(), from.reasons_.end());
   count.operations += from.count.operations;
   count.bytes_in += from.count.bytes_in;
   count.bytes_out += from.count.bytes_out;
@@ -58,6 +63,7 @@ void Recorder::clear() {
   errors_.fill(0);
   errnos_.clear();
   statuses_.clear();
+  reasons_.clear();
   count = {};
 }
 

@@ -215,10 +215,13 @@ def one_each(t):
 
 @test("load tool, handshakes are full ones and counted, one for each operation")
 def handshakes(t):
+    strict = ["--ca", t.shared.ca, "--sni", "another.test"]
     penstock = t.front([fleet.Backend(t, fleet.echo)], "tls13")
     done = load(t, penstock.address(), "--mode", "tls", "--closed", "-n", 50, "-c", 4)
     expect_clean(done, 50)
     expect("50 opened; TLS handshakes 50 full, 0 resumed" in done.stdout, done.stdout)
+    done = load(t, penstock.address(), "--mode", "tls", "--closed", "-n", 3, "-c", 1, *strict)
+    expect(done.returncode == 1 and "hostname mismatch" in done.stdout, f"{done}")
 
 
 def percentiles(path):
@@ -279,6 +282,8 @@ def flipped_bit(t):
     done = load(t, *shape)
     expect(done.returncode == 1, f"exit {done.returncode}: {done.stdout}")
     expect(re.search(r"\b1  wrong bytes$", done.stdout, re.M), done.stdout)
+    first = r"^first +wrong bytes: from byte 5000 of the stream on, .*1 byte"
+    expect(re.search(first, done.stdout, re.M), done.stdout)
     expect_clean(load(t, *shape, "--no-verify"), 100)
 
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "penstock/load/histogram.h"
@@ -90,6 +91,9 @@ class Recorder {
   /// `errno_value`: 0 where the system was not the cause.
   void fail(ErrorClass error, int errno_value = 0) noexcept;
 
+  /// Why the first error of a class came about, as a clause; later ones are dropped.
+  void explain(ErrorClass error, const std::string& why);
+
   void merge(const Recorder& from);
   void clear();
 
@@ -105,6 +109,10 @@ class Recorder {
   /// How often each HTTP status was answered.
   [[nodiscard]] const std::map<int, std::uint64_t>& statuses() const noexcept { return statuses_; }
   void answered(int status) { ++statuses_[status]; }
+  /// What explain() was told.
+  [[nodiscard]] const std::map<ErrorClass, std::string>& reasons() const noexcept {
+    return reasons_;
+  }
 
   Counters count;
 
@@ -116,6 +124,7 @@ class Recorder {
   std::array<std::uint64_t, error_classes> errors_{};
   std::map<int, std::uint64_t> errnos_;
   std::map<int, std::uint64_t> statuses_;
+  std::map<ErrorClass, std::string> reasons_;
 };
 
 }  // namespace penstock::load
