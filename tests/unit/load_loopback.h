@@ -141,13 +141,17 @@ class Plain {
     REQUIRE(::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0);
     REQUIRE(::connect(fd_.get(), to.address(), to.length()) == 0);
   }
-  void send(std::span<const std::byte> bytes) const {
+  /// True when all of it is sent. Asserts nothing, so it may be called beside the thread that does:
+  /// Catch's assertions are for one thread.
+  [[nodiscard]] bool send_all(std::span<const std::byte> bytes) const {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      REQUIRE(sent > 0);
+      if (sent <= 0) return false;
       bytes = bytes.subspan(static_cast<std::size_t>(sent));
     }
+    return true;
   }
+  void send(std::span<const std::byte> bytes) const { REQUIRE(send_all(bytes)); }
   void send(std::string_view text) const { send(std::as_bytes(std::span(text))); }
   void end() const { REQUIRE(::shutdown(fd_.get(), SHUT_WR) == 0); }
   /// As recv().

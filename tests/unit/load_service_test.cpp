@@ -226,13 +226,14 @@ TEST_CASE("an echo of 100 MB to a client that reads late holds few buffers", "[l
   constexpr StreamKey key{.value = 4711};
   Serving serving({});
   const Plain client(serving.at(), 65536);
+  bool all_sent = true;
   std::jthread writer([&] {
     std::vector<std::byte> part(100'000);
-    for (std::uint64_t at = 0; at < bytes; at += part.size()) {
+    for (std::uint64_t at = 0; at < bytes && all_sent; at += part.size()) {
       fill_pattern(key, at, part);
-      client.send(part);
+      all_sent = client.send_all(part);
     }
-    client.end();
+    all_sent = ::shutdown(client.fd(), SHUT_WR) == 0 && all_sent;
   });
   // Nothing is read until the server has stopped reading: what it took stays the same for a while.
   for (std::uint64_t before = 0, same = 0; same < 20000; std::this_thread::yield()) {
@@ -251,6 +252,7 @@ TEST_CASE("an echo of 100 MB to a client that reads late holds few buffers", "[l
   }
   REQUIRE(at == bytes);
   writer.join();
+  REQUIRE(all_sent);
   const Served server = serving.finish();
   REQUIRE(server.bytes_in == bytes);
   REQUIRE(server.bytes_out == bytes);
