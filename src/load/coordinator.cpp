@@ -86,6 +86,10 @@ class Run {
                            [this](std::uint32_t number) { return make_station(number); });
   }
 
+  [[nodiscard]] Result<std::unique_ptr<tls::Engine>> make_tls(tls::Context& context) const {
+    return tls::Engine::create_client(context, {.server_name = options_.server_name});
+  }
+
   /// On the worker's thread.
   Result<std::unique_ptr<Station>> make_station(std::uint32_t number) {
     ::prctl(PR_SET_TIMERSLACK, 1);  // ns: operations begin when they are meant to
@@ -97,6 +101,8 @@ class Run {
       auto context = tls::Context::create_client(options_.tls);
       if (!context) return std::unexpected(context.error());
       station->context = std::move(*context);
+      // What would stand in the way of every connection is told now.
+      if (auto tried = make_tls(*station->context); !tried) return std::unexpected(tried.error());
     }
     const std::uint32_t share = part_of(options_.connections, options_.threads, number);
     // Beside those in use there are some that wait for the peer's end.
@@ -138,9 +144,9 @@ class Run {
     }
     Exchange::MakeEngine make_engine;
     if (station.context) {
-      make_engine = [tls = station.context.get(), name = options_.server_name] {
-        auto engine = tls::Engine::create_client(*tls, {.server_name = name});
-        return engine ? std::move(*engine) : nullptr;
+      make_engine = [this, tls = station.context.get()] {
+        auto engine = make_tls(*tls);
+        return engine ? std::move(*engine) : nullptr;  // no memory, for now
       };
     }
     Worker::Engines engines;

@@ -16,12 +16,6 @@ constexpr std::uint64_t largest_message = std::uint64_t{1} << 30;
 constexpr std::uint32_t most_depth = 4096;
 constexpr std::uint32_t most_connections = 1'000'000;
 
-bool is_ip(const std::string& host) {
-  const bool v6 = host.find(':') != std::string::npos;
-  const auto parsed = Endpoint::parse(v6 ? fmt::format("[{}]:1", host) : host + ":1");
-  return parsed && parsed->is_ip();
-}
-
 }  // namespace
 
 void RunCommand::add_to(CLI::App& command) {
@@ -125,7 +119,7 @@ Result<void> RunCommand::set_target(RunOptions& options) const {
   options.target = target->endpoint;
   options.target_text = target_;
   options.secure = target->secure || tls_ || options.mode == Mode::tls;
-  options.server_name = server_name_.empty() && !is_ip(target->host) ? target->host : server_name_;
+  options.server_name = server_name_.empty() ? target->host : server_name_;
   if (!sources_.empty()) {
     auto sources = parse_sources(sources_);
     if (!sources) return std::unexpected(sources.error());

@@ -222,6 +222,11 @@ def handshakes(t):
     expect("50 opened; TLS handshakes 50 full, 0 resumed" in done.stdout, done.stdout)
     done = load(t, penstock.address(), "--mode", "tls", "--closed", "-n", 3, "-c", 1, *strict)
     expect(done.returncode == 1 and "hostname mismatch" in done.stdout, f"{done}")
+    # The certificate is for the address, too.
+    expect_clean(load(t, f"tls://{penstock.address()}", "--closed", "-n", 5, "-c", 1, "--ca",
+                      t.shared.ca), 5)
+    done = load(t, penstock.address(), "--mode", "tls", "--closed", "--sni", "no host name")
+    expect(done.returncode == 1 and "neither an IP address nor" in done.stderr, f"{done}")
 
 
 def percentiles(path):
