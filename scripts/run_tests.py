@@ -24,6 +24,7 @@ SUITES = ("unit", "contract", "sim", "e2e")
 FUZZERS = ("config", "http", "sim", "tls")
 TIERS = ("full", "coop", "plain")
 TAIL_LINES = 40
+COMPILE_ERROR = re.compile(r"^\S+:\d+:\d+: (fatal )?error: ")
 # What of the end-to-end suite has sessions, handshakes and peers that misbehave.
 SHORTAGE_MODULES = r"^test_(connect|fault_(?!table)|halfclose|limits|reset|tls)"
 
@@ -147,8 +148,12 @@ def report(step, outcome, passed, failed, details=()):
         return
     for detail in details:
         say(f"    {detail}")
+    lines = outcome.log.read_text(errors="replace").splitlines()
+    # ninja goes on with other files after an error, so what a compiler said is seldom at the end.
+    for line in [line for line in lines[:-TAIL_LINES] if COMPILE_ERROR.search(line)][:TAIL_LINES]:
+        say(f"    {line}")
     say(f"    the end of {outcome.log.relative_to(ROOT)}:")
-    for line in outcome.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]:
+    for line in lines[-TAIL_LINES:]:
         say(f"    | {line}")
 
 
