@@ -118,6 +118,13 @@ std::size_t LinuxKernel::unacknowledged(int fd) noexcept {
   return static_cast<std::size_t>(bytes);
 }
 
+std::uint32_t LinuxKernel::retransmits(int fd) noexcept {
+  tcp_info tcp{};
+  socklen_t length = sizeof(tcp);
+  const int result = ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp, &length);
+  return result == 0 ? tcp.tcpi_total_retrans : 0;
+}
+
 void LinuxKernel::close(int fd) noexcept { ::close(fd); }
 
 void LinuxKernel::close_with_reset(int fd) noexcept {

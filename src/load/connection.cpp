@@ -7,6 +7,12 @@
 #include "penstock/io/fate.h"
 
 namespace penstock::load {
+namespace {
+
+/// How long a connection that we have ended waits for the peer's end.
+constexpr Duration linger = 1s;
+
+}  // namespace
 
 Connection::Connection(Context& context, User& user, void* of_user_value) noexcept
     : of_user(of_user_value), context_(context), user_(user), leg_(owner(), Side::front, 0) {}
@@ -208,6 +214,7 @@ void Connection::wake_never() noexcept { context_.timers.cancel(timer); }
 
 void Connection::on_due() {
   if (state_ == State::closing) return step_close();
+  if (leaving_) return close(Ending::reset);
   if (state_ == State::open) {
     user_.on_wake(*this);
     if (state_ == State::closing) step_close();
@@ -239,6 +246,14 @@ void Connection::close(Ending ending) {
   ending_ = ending;
   wake_never();
   if (!pumping_) step_close();
+}
+
+void Connection::leave(Ending ending) {
+  if (ending != Ending::plain || state_ != State::open) return close(ending);
+  if (std::exchange(leaving_, true)) return;
+  wake_at(context_.now + linger);
+  want_input(true);
+  finish();
 }
 
 /// Waits until the kernel holds nothing of the socket, then closes it and is over.

@@ -93,11 +93,18 @@ class Connection final : public ListHook<Ended>, public OpOwner, private Waiter 
   void finish();
   /// Closes. No other call follows but on_closed().
   void close(Ending ending);
+  /// The user has done with it. Plain: in order, our end of the stream and then the peer's, who has
+  /// a second for it, since to close with something unread is a reset.
+  void leave(Ending ending);
 
   void on_completion(const io::Completion& completion) override;
 
   [[nodiscard]] bool open() const noexcept { return state_ == State::open; }
   [[nodiscard]] bool closing() const noexcept { return state_ == State::closing; }
+  /// Segments that TCP has sent again.
+  [[nodiscard]] std::uint32_t retransmits() noexcept {
+    return leg_.fd < 0 ? 0 : context_.kernel.retransmits(leg_.fd);
+  }
   [[nodiscard]] tls::Engine* engine() noexcept { return leg_.engine.get(); }
   [[nodiscard]] User& user() noexcept { return user_; }
   /// What the user gave; it may let go of the connection by setting null.
@@ -131,6 +138,7 @@ class Connection final : public ListHook<Ended>, public OpOwner, private Waiter 
   bool input_wanted_ = true;
   bool end_told_ = false;
   bool finishing_ = false;
+  bool leaving_ = false;
   bool bulk_ = false;     // the last call of produce() filled its buffer
   bool pumping_ = false;  // a call of the user's from within goes no deeper
 };

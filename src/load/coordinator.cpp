@@ -10,12 +10,13 @@
 #include <memory>
 #include <optional>
 
-#include "codec_http.h"
-#include "codec_rr.h"
-#include "exchange.h"
 #include "penstock/base/cpus.h"
 #include "penstock/base/descriptor_limit.h"
+#include "process_watch.h"
+#include "run_notes.h"
 #include "station.h"
+#include "step_taker.h"
+#include "workload.h"
 
 namespace penstock::load {
 namespace {
@@ -27,33 +28,14 @@ constexpr Duration look_again = 5ms;
 constexpr Duration closing_time = 2s;
 constexpr Duration interrupted_patience = 1s;
 
-/// The n-th of so many nearly equal parts of a whole.
-template <class T>
-T part_of(T whole, T parts, T number) noexcept {
-  return whole / parts + (number < whole % parts ? 1 : 0);
-}
-
-std::unique_ptr<Codec> make_codec(const RunOptions& options) {
-  switch (options.mode) {
-    case Mode::tls:
-      return nullptr;
-    case Mode::http:
-      return std::make_unique<CodecHttp>(options.http_request);
-    case Mode::rr:
-    case Mode::conn:
-      break;
-  }
-  if (!options.http_request.empty()) return std::make_unique<CodecHttp>(options.http_request);
-  return std::make_unique<CodecRr>(CodecRrOptions{.request_size = options.request_size,
-                                                  .answer_size = options.answer_size,
-                                                  .verify = options.verify});
-}
-
 class Run {
  public:
   Run(const RunOptions& options, Signals& signals,
       const std::function<void(const LiveState&)>& on_progress)
-      : options_(options), signals_(signals), on_progress_(on_progress) {
+      : options_(options),
+        signals_(signals),
+        on_progress_(on_progress),
+        steps_(options.stepped ? options.profile : RateProfile()) {
     result_.facts.settings = settings_of(options);
     result_.facts.warmup = options.warmup;
   }
@@ -73,21 +55,18 @@ class Run {
     auto features = io::probe_features({});
     if (!features) return std::unexpected(features.error());
     features_ = *features;
-    const std::uint64_t needed =
-        (std::uint64_t{options_.connections} * 3) + (std::uint64_t{options_.threads} * 64) + 64;
+    auto workload = Workload::create(options_);
+    if (!workload) return std::unexpected(workload.error());
+    workload_ = std::move(*workload);
+    const std::uint64_t needed = workload_->descriptors();
     if (const std::uint64_t limit = raise_descriptor_limit(needed); limit < needed) {
       return fail(
           fmt::format("{} connections need {} descriptors, the limit is {}; raise it "
                       "(ulimit -n) or use fewer connections",
                       options_.connections, needed, limit));
     }
-    codec_ = make_codec(options_);
-    return stations_.start("load", options_.threads,
+    return stations_.start("load", workload_->workers(),
                            [this](std::uint32_t number) { return make_station(number); });
-  }
-
-  [[nodiscard]] Result<std::unique_ptr<tls::Engine>> make_tls(tls::Context& context) const {
-    return tls::Engine::create_client(context, {.server_name = options_.server_name});
   }
 
   /// On the worker's thread.
@@ -102,57 +81,19 @@ class Run {
       if (!context) return std::unexpected(context.error());
       station->context = std::move(*context);
       // What would stand in the way of every connection is told now.
-      if (auto tried = make_tls(*station->context); !tried) return std::unexpected(tried.error());
+      for (const std::string& name : options_.server_names) {
+        auto tried = tls::Engine::create_client(*station->context, {.server_name = name});
+        if (!tried) return std::unexpected(tried.error());
+      }
     }
-    const std::uint32_t share = part_of(options_.connections, options_.threads, number);
-    // Beside those in use there are some that wait for the peer's end.
     auto worker = Worker::create(
-        station->kernel, {.features = features_, .connections = share * 3 + 64},
-        [&](Context& context) { return make_engines(context, *station, number, share); });
+        station->kernel, {.features = features_, .connections = workload_->connections_of(number)},
+        [&](Context& context) -> Result<Worker::Engines> {
+          return workload_->make_engines(context, station->context.get(), number);
+        });
     if (!worker) return std::unexpected(worker.error());
     station->worker = std::move(*worker);
     return station;
-  }
-
-  Result<Worker::Engines> make_engines(Context& context, const Station& station,
-                                       std::uint32_t number, std::uint32_t share) {
-    ExchangeOptions options{.target = options_.target};
-    for (std::size_t i = number; i < options_.sources.size(); i += options_.threads) {
-      options.sources.push_back(options_.sources[i]);
-    }
-    options.codec = codec_.get();
-    options.connections = share;
-    options.depth = options_.depth;
-    options.one_each = options_.mode == Mode::conn || options_.mode == Mode::tls;
-    options.ending = options_.ending;
-    options.closed_loop = options_.closed_loop;
-    if (options_.operations) {
-      options.operations = part_of<std::uint64_t>(*options_.operations, options_.threads, number);
-    }
-    options.most_waiting = options_.most_waiting / options_.threads;
-    options.seed = options_.seed + number;
-    options.connect_timeout = options_.connect_timeout;
-    options.timeout = options_.timeout;
-    options.warmup = options_.warmup;
-    std::optional<Timeline> timeline;
-    if (!options_.closed_loop) {
-      timeline.emplace(TimelineOptions{.profile = options_.profile,
-                                       .arrival = options_.arrival,
-                                       .seed = options_.seed,
-                                       .worker = number,
-                                       .workers = options_.threads});
-    }
-    Exchange::MakeEngine make_engine;
-    if (station.context) {
-      make_engine = [this, tls = station.context.get()] {
-        auto engine = make_tls(*tls);
-        return engine ? std::move(*engine) : nullptr;  // no memory, for now
-      };
-    }
-    Worker::Engines engines;
-    engines.push_back(std::make_unique<Exchange>(context, std::move(options),
-                                                 std::move(make_engine), std::move(timeline)));
-    return engines;
   }
 
   Instant now() noexcept { return kernel_.now(); }
@@ -170,21 +111,47 @@ class Run {
 
   /// Until every worker has its connections, or knows that it cannot have them.
   Result<void> prepare() {
-    const Instant limit = now() + options_.connect_timeout + closing_time;
-    while (now() < limit && interruptions_ == 0 &&
+    if (auto watched = watch({}); !watched) return watched;
+    Duration patience = options_.connect_timeout + closing_time;
+    if (options_.dials_per_second > 0) {
+      patience += Duration(
+          static_cast<std::int64_t>(1e9 * options_.connections / options_.dials_per_second));
+    }
+    const Instant start = now();
+    Instant told = start;
+    while (now() < start + patience && interruptions_ == 0 &&
            !stations_.all([](const Worker& each) { return each.prepared(); })) {
       wait_until(now() + look_again);
+      if (now() < told + options_.interval) continue;
+      told = now();
+      result_.total.merge(take_measured());
+      on_progress_({.opening = Opening{.opened = result_.total.count.connections,
+                                       .wanted = options_.connections + options_.active},
+                    .loop = result_.facts.settings.loop,
+                    .elapsed = now() - start,
+                    .errors = result_.total.errors()});
     }
     if (auto reached = check_reached(); !reached) return reached;
+    if (auto watched = watch({}); !watched) return watched;
     began_ = told_ = now() + run_up;
     stations_.each([this](Worker& each) { each.begin(began_); });
     return {};
   }
 
+  /// Error: one of the processes is gone.
+  Result<void> watch(Duration offset) {
+    for (const int process_id : options_.watched) {
+      auto sample = sample_process(process_id, offset);
+      if (!sample) return std::unexpected(sample.error());
+      result_.facts.watched.push_back(*sample);
+    }
+    return {};
+  }
+
   /// Error: not one of the connections that are to stay could be had.
   Result<void> check_reached() {
-    const Recorder so_far = take_measured();
-    result_.total.merge(so_far);
+    result_.total.merge(take_measured());
+    const Recorder& so_far = result_.total;
     if (so_far.count.connections > 0 || so_far.errors() == 0) return {};
     std::string why;
     for (const ErrorInfo& info : all_errors()) {
@@ -199,13 +166,24 @@ class Run {
     const Instant end = began_ + options_.duration;
     while (now() < end && interruptions_ == 0 && !stations_.ended() &&
            !stations_.all([](const Worker& each) { return each.exhausted(); })) {
-      const Instant next = std::min(told_ + options_.interval, end);
+      const Instant next = next_cut(end);
       wait_until(std::min(next, now() + 100ms));
-      if (now() >= told_ + options_.interval) tell(told_ + options_.interval);
+      if (now() >= next) tell(next);
     }
     ended_ = std::clamp(now(), began_, end);
+    // What comes from here on is counted, but not as a rate.
+    remainder_.merge(take_measured());
+    if (ended_ - began_ > options_.warmup) window_.add(remainder_.count);
     stations_.each([](Worker& each) { each.stop(); });
     result_.facts.interrupted = interruptions_ > 0;
+  }
+
+  /// When what was measured is taken next: an interval, the warm-up or a step ends.
+  [[nodiscard]] Instant next_cut(Instant end) const {
+    Instant next = std::min(told_ + options_.interval, end);
+    if (told_ < began_ + options_.warmup) next = std::min(next, began_ + options_.warmup);
+    if (options_.stepped) next = std::min(next, began_ + steps_.ends());
+    return next;
   }
 
   /// Lets what is under way end.
@@ -237,12 +215,16 @@ class Run {
 
   /// Closes the interval that began when the last one was told.
   void tell(Instant end) {
-    const Recorder measured = take_measured();
+    Recorder measured = take_measured();
+    measured.merge(std::exchange(remainder_, {}));
     std::uint64_t waiting = 0;
     stations_.each([&waiting](const Worker& each) { waiting += each.waiting(); });
     const Duration offset = told_ - began_;
     const Interval interval =
         summarize(measured, {.offset = offset, .length = end - told_, .waiting = waiting});
+    if (offset >= options_.warmup && ended_ == Instant()) window_.add(measured.count);
+    if (options_.stepped) steps_.add(measured, end - began_);
+    (void)watch(end - began_);  // one that has ended since has been looked at before
     told_ = end;
     result_.total.merge(measured);
     result_.facts.intervals.push_back(interval);
@@ -270,6 +252,10 @@ class Run {
     facts.asked_per_second = asked_per_second(options_.warmup, whole);
     facts.achieved_per_second =
         static_cast<double>(result_.total.count.operations) / seconds(facts.duration);
+    if (options_.stepped) facts.steps = steps_.take();
+    facts.streams = result_.total.streams();
+    for (const auto& [name, count] : result_.total.tallies())
+      facts.tallies.push_back({name, count});
     const double took = seconds(told_ - began_);
     stations_.each([&](const Worker& each) {
       facts.in_flight_at_deadline += each.left_at_stop();
@@ -280,6 +266,8 @@ class Run {
       const auto& info = all_errors()[static_cast<std::size_t>(error)];
       facts.notes.push_back({"first", fmt::format("{}: {}", info.text, why)});
     }
+    std::ranges::move(notes_of(facts, window_, result_.total.count),
+                      std::back_inserter(facts.notes));
     if (!options_.closed_loop) {
       facts.health.lag_p99 = result_.total.histogram(Measure::lag).percentile(99);
     }
@@ -290,12 +278,15 @@ class Run {
   const std::function<void(const LiveState&)>& on_progress_;
   io::LinuxKernel kernel_;
   io::FeatureSet features_;
-  std::unique_ptr<Codec> codec_;  // before the stations, whose engines use it
+  std::unique_ptr<Workload> workload_;  // before the stations, whose engines use it
   Stations stations_;
   Instant began_{};
   Instant told_{};
   Instant ended_{};
   int interruptions_ = 0;
+  Recorder remainder_;  // measured until the end, but not told of yet
+  Counters window_;     // of what was measured between the warm-up and the end
+  StepTaker steps_;
   RunResult result_;
 };
 

@@ -8,24 +8,16 @@
 #include "preface.h"
 
 namespace penstock::load {
-namespace {
-
-/// How long a connection that we have ended waits for the peer's end.
-constexpr Duration linger = 1s;
-
-}  // namespace
-
-Exchange::Exchange(Context& context, ExchangeOptions options, MakeEngine make_engine,
+Exchange::Exchange(Context& context, const ExchangeOptions& options, Dialer dialer,
                    std::optional<Timeline> timeline)
     : context_(context),
-      options_(std::move(options)),
-      make_engine_(std::move(make_engine)),
+      options_(options),
+      dialer_(std::move(dialer)),
       timeline_(std::move(timeline)) {
   for (std::uint32_t i = 0; i < options_.connections; ++i) {
     auto slot = std::make_unique<Slot>();
     slot->exchange = this;
     slot->index = i;
-    if (!options_.sources.empty()) slot->source = options_.sources[i % options_.sources.size()];
     slots_.push_back(std::move(slot));
   }
 }
@@ -122,24 +114,16 @@ void Exchange::try_again(Slot& slot) {
 
 void Exchange::dial(Slot& slot) {
   if (stopped_ && slot.operations.empty() && waiting_.empty()) return settle(slot);
-  std::unique_ptr<tls::Engine> engine = make_engine_ ? make_engine_() : nullptr;
-  Connection* connection =
-      engine || !make_engine_ ? context_.make_connection(*this, &slot) : nullptr;
-  if (connection == nullptr) {  // all places are taken by connections that close, or no memory
-    return context_.timers.schedule(slot.timer, context_.now + options_.redial_after);
-  }
-  ++open_connections_;
-  slot.connection = connection;
   slot.codec = {};
   const std::uint64_t number = (++slot.generation << 32) ^ slot.index;
   slot.codec.key = unlike_preface({scramble(options_.seed ^ scramble(number))}).value;
   slot.answer_begun = false;
   slot.dialled = context_.kernel.now();
   if (options_.one_each && !slot.operations.empty()) slot.operations.front().sent = slot.dialled;
-  DialOptions options{
-      .target = &options_.target, .socket = options_.socket, .timeout = options_.connect_timeout};
-  if (slot.source.family() != AF_UNSPEC) options.socket.source = &slot.source;
-  connection->dial(options, std::move(engine));
+  ++open_connections_;
+  if (dialer_.dial(*this, &slot, slot.index, slot.connection, recorder_->count)) return;
+  --open_connections_;
+  context_.timers.schedule(slot.timer, context_.now + options_.redial_after);
 }
 
 void Exchange::settle(Slot& slot) noexcept {
@@ -158,10 +142,9 @@ void Exchange::on_connected(Connection& connection) {
 void Exchange::on_open(Connection& connection) {
   if (connection.of_user == nullptr) return;
   Slot& slot = this->slot(connection);
-  if (tls::Engine* engine = connection.engine()) {
+  if (const tls::Engine* engine = connection.engine()) {
     recorder_->record(Measure::handshake, context_.kernel.now() - slot.connected);
-    auto& count = recorder_->count;
-    ++(engine->negotiated().resumed ? count.handshakes_resumed : count.handshakes_full);
+    TlsDialer::count_handshake(*engine, recorder_->count);
   }
   settle(slot);
   if (options_.codec == nullptr) {
@@ -213,7 +196,7 @@ void Exchange::watch(Slot& slot) {
 }
 
 void Exchange::on_wake(Connection& connection) {
-  if (connection.of_user == nullptr) return connection.close(Ending::reset);  // lingered for long
+  if (connection.of_user == nullptr) return;
   Slot& slot = this->slot(connection);
   if (slot.operations.empty()) return;
   if (patience_ends(slot.operations.front()) > context_.now) return watch(slot);
@@ -306,13 +289,7 @@ void Exchange::let_go(Slot& slot, Ending ending) {
   Connection* connection = std::exchange(slot.connection, nullptr);
   if (connection == nullptr) return;
   connection->of_user = nullptr;
-  if (ending == Ending::plain && connection->open()) {
-    // In order: our end of the stream, then the peer's; a close with something unread is a reset.
-    connection->wake_at(context_.now + linger);
-    connection->finish();
-  } else {
-    connection->close(ending);
-  }
+  connection->leave(ending);
   lost(slot);
 }
 
@@ -357,7 +334,10 @@ void Exchange::on_failure(Connection& connection, const Failure& failure) {
   context_.timers.schedule(slot.timer, context_.now + options_.redial_after);
 }
 
-void Exchange::on_closed(Connection& /*connection*/) { --open_connections_; }
+void Exchange::on_closed(Connection& connection) {
+  dialer_.closed(connection);
+  --open_connections_;
+}
 
 void Exchange::stop() {
   stopped_ = true;

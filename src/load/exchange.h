@@ -6,13 +6,13 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "codec.h"
 #include "connection.h"
+#include "dialer.h"
 #include "engine.h"
 #include "penstock/load/arrivals.h"
 #include "penstock/load/recorder.h"
@@ -20,19 +20,15 @@
 namespace penstock::load {
 
 struct ExchangeOptions {
-  Endpoint target;
-  std::vector<Endpoint> sources{};  ///< in turn; empty: the kernel chooses
-  ConnectionOptions socket{};       ///< but for the source
-  const Codec* codec = nullptr;     ///< borrowed; null: an operation ends with the connection open
-  std::uint32_t connections = 1;    ///< at most so many at once
-  std::uint32_t depth = 1;          ///< requests on a connection that are not answered yet
-  bool one_each = false;            ///< a connection for each operation
-  Ending ending = Ending::plain;    ///< of a connection that has done its operation
+  const Codec* codec = nullptr;   ///< borrowed; null: an operation ends with the connection open
+  std::uint32_t connections = 1;  ///< at most so many at once
+  std::uint32_t depth = 1;        ///< requests on a connection that are not answered yet
+  bool one_each = false;          ///< a connection for each operation
+  Ending ending = Ending::plain;  ///< of a connection that has done its operation
   bool closed_loop = false;
   std::uint64_t operations = UINT64_MAX;  ///< at most so many
   std::uint64_t most_waiting = 1'000'000;
   std::uint64_t seed = 1;
-  Duration connect_timeout = 5s;  ///< TLS included
   Duration timeout = 10s;         ///< from an operation's first byte on
   Duration redial_after = 100ms;  ///< when a connection was lost or could not be had
   Duration warmup{};              ///< what is meant to begin before is not measured
@@ -40,10 +36,8 @@ struct ExchangeOptions {
 
 class Exchange final : public Engine, private User {
  public:
-  /// Makes a client's engine for a new connection; null when there is none to be had.
-  using MakeEngine = std::function<std::unique_ptr<tls::Engine>()>;
-
-  Exchange(Context& context, ExchangeOptions options, MakeEngine make_engine,
+  /// `timeline`: for the open loop.
+  Exchange(Context& context, const ExchangeOptions& options, Dialer dialer,
            std::optional<Timeline> timeline);
   ~Exchange() override;
 
@@ -80,7 +74,6 @@ class Exchange final : public Engine, private User {
     std::uint64_t generation = 0;
     bool answer_begun = false;
     bool settled = false;  // its first connection was there, or could not be had
-    Endpoint source{};
   };
 
   [[nodiscard]] Slot& slot(Connection& connection) noexcept {
@@ -122,7 +115,7 @@ class Exchange final : public Engine, private User {
 
   Context& context_;
   ExchangeOptions options_;
-  MakeEngine make_engine_;
+  Dialer dialer_;
   std::optional<Timeline> timeline_;
   Recorder* recorder_ = nullptr;
   std::vector<std::unique_ptr<Slot>> slots_;

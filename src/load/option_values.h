@@ -27,7 +27,7 @@ namespace penstock::load {
 /// One of these words; the enumeration has its values in the same order, from 0.
 template <class E>
 [[nodiscard]] Result<void> read_word(std::string_view option, std::string_view text,
-                                     std::initializer_list<std::string_view> words, E& into) {
+                                     std::span<const std::string_view> words, E& into) {
   int place = 0;
   for (const std::string_view word : words) {
     if (text == word) {
@@ -37,6 +37,12 @@ template <class E>
     ++place;
   }
   return fail(fmt::format("{} {}: expected one of {}", option, text, fmt::join(words, ", ")));
+}
+
+template <class E>
+[[nodiscard]] Result<void> read_word(std::string_view option, std::string_view text,
+                                     std::initializer_list<std::string_view> words, E& into) {
+  return read_word(option, text, std::span(words.begin(), words.size()), into);
 }
 
 /// Where an option means something.

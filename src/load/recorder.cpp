@@ -37,6 +37,15 @@ void Recorder::explain(ErrorClass error, const std::string& why) {
   if (!why.empty()) reasons_.emplace(error, why);
 }
 
+void Recorder::tally(std::string_view name) {
+  const auto found = tallies_.find(name);
+  if (found != tallies_.end()) {
+    ++found->second;
+  } else {
+    tallies_.emplace(name, 1);
+  }
+}
+
 std::uint64_t Recorder::errors() const noexcept {
   return std::accumulate(errors_.begin(), errors_.end(), std::uint64_t{0});
 }
@@ -46,16 +55,10 @@ void Recorder::merge(const Recorder& from) {
   for (std::size_t i = 0; i < error_classes; ++i) errors_[i] += from.errors_[i];
   add(errnos_, from.errnos_);
   add(statuses_, from.statuses_);
+  for (const auto& [name, number] : from.tallies_) tallies_[name] += number;
+  streams_.insert(streams_.end(), from.streams_.begin(), from.streams_.end());
   reasons_.insert(from.reasons_.begin(), from.reasons_.end());
-  count.operations += from.count.operations;
-  count.bytes_in += from.count.bytes_in;
-  count.bytes_out += from.count.bytes_out;
-  count.connections += from.count.connections;
-  count.handshakes_full += from.count.handshakes_full;
-  count.handshakes_resumed += from.count.handshakes_resumed;
-  count.lost_bytes += from.count.lost_bytes;
-  count.corrupt_streams += from.count.corrupt_streams;
-  count.unsent += from.count.unsent;
+  count.add(from.count);
 }
 
 void Recorder::clear() {
@@ -64,6 +67,8 @@ void Recorder::clear() {
   errnos_.clear();
   statuses_.clear();
   reasons_.clear();
+  tallies_.clear();
+  streams_.clear();
   count = {};
 }
 

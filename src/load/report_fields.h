@@ -18,6 +18,7 @@ void fields(V& visit, RunSettings& it) {
   visit("rate", it.rate);
   visit("threads", it.threads);
   visit("connections", it.connections);
+  visit("active", it.active);
   visit("depth", it.depth);
   visit("request_size", it.request_size);
   visit("answer_size", it.answer_size);
@@ -54,15 +55,9 @@ void fields(V& visit, Health& it) {
 
 template <class V>
 void fields(V& visit, Counters& it) {
-  visit("operations", it.operations);
-  visit("bytes_in", it.bytes_in);
-  visit("bytes_out", it.bytes_out);
-  visit("connections", it.connections);
-  visit("handshakes_full", it.handshakes_full);
-  visit("handshakes_resumed", it.handshakes_resumed);
-  visit("lost_bytes", it.lost_bytes);
-  visit("corrupt_streams", it.corrupt_streams);
-  visit("unsent", it.unsent);
+#define PENSTOCK_X(name, text) visit(#name, it.name);
+  PENSTOCK_LOAD_COUNTERS(PENSTOCK_X)
+#undef PENSTOCK_X
 }
 
 template <class V>
@@ -91,6 +86,34 @@ void fields(V& visit, Step& it) {
 }
 
 template <class V>
+void fields(V& visit, ProcessSample& it) {
+  visit("process_id", it.process_id);
+  visit("offset_ns", it.offset);
+  visit("rss_bytes", it.rss_bytes);
+  visit("pss_bytes", it.pss_bytes);
+  visit("descriptors", it.descriptors);
+  visit("cpu_time_ns", it.cpu_time);
+  visit("voluntary_switches", it.voluntary_switches);
+  visit("involuntary_switches", it.involuntary_switches);
+  visit("tcp_bytes", it.tcp_bytes);
+}
+
+template <class V>
+void fields(V& visit, StreamFacts& it) {
+  visit("up", it.up);
+  visit("whole", it.whole);
+  visit("bytes", it.bytes);
+  visit("lasted_ns", it.lasted);
+  visit("retransmits", it.retransmits);
+}
+
+template <class V>
+void fields(V& visit, Tally& it) {
+  visit("name", it.name);
+  visit("count", it.count);
+}
+
+template <class V>
 void fields(V& visit, RunFacts& it) {
   visit("settings", it.settings);
   visit("duration_ns", it.duration);
@@ -103,6 +126,9 @@ void fields(V& visit, RunFacts& it) {
   visit("assertions", it.assertions);
   visit("health", it.health);
   visit("notes", it.notes);
+  visit("watched", it.watched);
+  visit("streams", it.streams);
+  visit("tallies", it.tallies);
   visit("steps", it.steps);
   visit("intervals", it.intervals);
 }

@@ -46,9 +46,15 @@ std::string progress_bar(const LiveState& state, std::size_t columns) {
                      std::string(length - done, '-'), after);
 }
 
+std::string opening_text(const LiveState& state) {
+  return fmt::format("opening connections: {} of {} are there, {} errors", state.opening->opened,
+                     state.opening->wanted, state.errors);
+}
+
 }  // namespace
 
 std::string live_line(const LiveState& state) {
+  if (state.opening) return opening_text(state) + "\n";
   const Interval& last = state.last;
   return fmt::format(
       "{:>8}  {:>8}/s  p50 {:>7}  p99 {:>7}  max {:>7}  waiting {:>4}  errors {}{}\n",
@@ -63,7 +69,7 @@ std::string live_view(const LiveState& state, std::size_t columns, Redraw redraw
   // In the last column a terminal may be about to wrap, and clear what it shows there.
   const std::size_t room = std::max<std::size_t>(columns, 1) - 1;
   const std::string lines[] = {
-      progress_bar(state, room),
+      state.opening ? opening_text(state) : progress_bar(state, room),
       fmt::format("{}   p50 {}   p99 {}   max {}", rate_text(state),
                   duration_text(last.latency_p50), duration_text(last.latency_p99),
                   duration_text(last.latency_max)),

@@ -27,6 +27,7 @@ std::string measure_title(Measure measure) {
 
 std::string loop_text(const RunSettings& settings) {
   if (settings.loop == Loop::closed) return "CLOSED loop";
+  if (settings.rate.empty()) return "no requests";
   return fmt::format("OPEN loop at {}, {} arrivals", settings.rate,
                      settings.arrival == Arrival::uniform ? "uniform" : "Poisson");
 }
@@ -34,6 +35,9 @@ std::string loop_text(const RunSettings& settings) {
 std::string shape_text(const RunSettings& settings) {
   std::string text = fmt::format("{}, depth {}, {}", counted(settings.connections, "connection"),
                                  settings.depth, counted(settings.threads, "thread"));
+  if (settings.active > 0) {
+    text += fmt::format(", beside them {} with requests", settings.active);
+  }
   if (settings.request_size > 0) {
     text += fmt::format(", requests of {} B", settings.request_size);
   }

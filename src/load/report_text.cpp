@@ -126,6 +126,12 @@ std::string counts(const RunSummary& run) {
   if (count.handshakes_full + count.handshakes_resumed > 0) {
     connections += fmt::format("; TLS handshakes {} full, {} resumed", count.handshakes_full,
                                count.handshakes_resumed);
+    if (count.sessions_offered > 0) {
+      connections += fmt::format(" of {} that asked for it", count.sessions_offered);
+    }
+    if (count.hello_retries > 0) {
+      connections += fmt::format(", {} with a HelloRetryRequest", count.hello_retries);
+    }
   }
   text += entry("connections", connections);
   if (run.facts.health.cpu_time > Duration::zero()) {
@@ -141,10 +147,12 @@ std::string counts(const RunSummary& run) {
 std::string errors(const RunSummary& run) {
   const std::uint64_t total = run.error_count();
   std::string text = entry(
-      "errors", total == 0 ? "none"
-                           : fmt::format("{} ({:.3g}% of the operations)", total,
-                                         100 * static_cast<double>(total) /
-                                             static_cast<double>(total + run.count.operations)));
+      "errors",
+      total == 0
+          ? "none"
+          : fmt::format("{} ({:.3g}% of the operations)", total,
+                        100 * static_cast<double>(total) /
+                            static_cast<double>(total + run.count.operations + run.count.streams)));
   for (const ErrorLine& line : error_lines(run)) {
     text += entry("", fmt::format("{:>9}  {}", line.count, line.text));
   }

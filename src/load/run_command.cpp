@@ -2,10 +2,14 @@
 #include "run_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string_view>
 
 #include "option_values.h"
+#include "penstock/base/log.h"
 #include "penstock/load/units.h"
 #include "target.h"
 
@@ -15,6 +19,10 @@ namespace {
 constexpr std::uint64_t largest_message = std::uint64_t{1} << 30;
 constexpr std::uint32_t most_depth = 4096;
 constexpr std::uint32_t most_connections = 1'000'000;
+constexpr std::uint32_t usual_connections = 64;
+constexpr const char* beside_rate = "100";    // a second, on the active connections of a crowd
+constexpr double usual_dials_of_hold = 1000;  // a second
+constexpr double usual_dials_of_chaos = 200;
 
 }  // namespace
 
@@ -24,7 +32,8 @@ void RunCommand::add_to(CLI::App& command) {
       ->option_text("TARGET");
   command
       .add_option("--mode", mode_,
-                  "rr: requests and answers; conn: a connection each; tls: handshakes; http")
+                  "rr: requests and answers; conn: a connection each; tls: handshakes; http; "
+                  "bulk: streams; hold: idle connections; chaos: hostile clients (rr)")
       ->option_text("MODE");
   command.add_option("--rate", rate_, "open loop: operations a second, such as 5000 or 20k")
       ->option_text("N");
@@ -38,7 +47,8 @@ void RunCommand::add_to(CLI::App& command) {
   command.add_option("--warmup", warmup_, "not measured, at the beginning (0s)")
       ->option_text("TIME");
   command.add_option("-n,--count", operations_, "end after so many operations")->option_text("N");
-  command.add_option("-c,--connections", connections_, "connections at once (64)")
+  command.add_option("-c,--connections", connections_, "connections at once (64; bulk: 1)")
+      ->check(CLI::Range(1U, most_connections))
       ->option_text("N");
   command.add_option("-t,--threads", threads_, "worker threads (1)")->option_text("N");
   command.add_option("--cpus", cpus_, "pin the workers to these CPUs, in turn")
@@ -46,6 +56,8 @@ void RunCommand::add_to(CLI::App& command) {
       ->option_text("LIST");
   command.add_option("--depth", depth_, "requests on a connection at once (1)")->option_text("N");
   add_more(command);
+  add_crowd(command);
+  add_tls(command);
 }
 
 void RunCommand::add_more(CLI::App& command) {
@@ -66,13 +78,6 @@ void RunCommand::add_more(CLI::App& command) {
   command.add_option("--seed", seed_, "of arrivals and payload (1)")->option_text("N");
   command.add_option("--interval", interval_, "between two lines of progress (1s)")
       ->option_text("TIME");
-  command.add_flag("--tls", tls_, "speak TLS; https:// and tls:// targets do");
-  command.add_option("--ca", ca_, "verify the server against these certificates (PEM)")
-      ->option_text("FILE");
-  command.add_option("--sni", server_name_, "the name to ask for (the target's host)")
-      ->option_text("NAME");
-  command.add_option("--tls-version", version_, "1.2 or 1.3 only")->option_text("V");
-  command.add_option("--groups", groups_, "key exchange groups, X25519:P-256")->option_text("LIST");
   command.add_option("--method", method_, "http: the request's method (GET)")->option_text("M");
   command.add_option("-H,--header", headers_, "http: a header line more, several times")
       ->option_text("LINE");
@@ -91,6 +96,48 @@ void RunCommand::add_more(CLI::App& command) {
       ->option_text("FILE");
 }
 
+void RunCommand::add_tls(CLI::App& command) {
+  command.add_flag("--tls", tls_, "speak TLS; https:// and tls:// targets do");
+  command.add_option("--ca", ca_, "verify the server against these certificates (PEM)")
+      ->option_text("FILE");
+  command.add_option("--sni", server_names_, "names to ask for, in turn (the target's host)")
+      ->delimiter(',')
+      ->option_text("LIST");
+  command
+      .add_option("--resume", resume_, "share of the connections that resume a session, 0 to 1 (0)")
+      ->check(CLI::Range(0.0, 1.0))
+      ->option_text("X");
+  command.add_option("--certificate", certificate_, "a client certificate to show (PEM chain)")
+      ->option_text("FILE");
+  command.add_option("--key", key_, "and its key (PEM)")->option_text("FILE");
+  command.add_option("--ciphers", ciphers_, "suites of TLS 1.2 and 1.3, by OpenSSL's names")
+      ->option_text("LIST");
+  command
+      .add_option("--sigalgs", signature_algorithms_, "signature algorithms, by OpenSSL's names")
+      ->option_text("LIST");
+  command.add_option("--tls-version", version_, "1.2 or 1.3 only")->option_text("V");
+  command.add_option("--groups", groups_, "key exchange groups, X25519:P-256")->option_text("LIST");
+}
+
+void RunCommand::add_crowd(CLI::App& command) {
+  command.add_option("--direction", direction_, "bulk: up, down or both (up)")->option_text("WAY");
+  command
+      .add_option("--chaos", chaos_, fmt::format("chaos: {} (all)", fmt::join(chaos_kinds, ", ")))
+      ->delimiter(',')
+      ->option_text("LIST");
+  command
+      .add_option("--active", active_,
+                  "bulk, hold, chaos: connections with requests beside them (1)")
+      ->option_text("N");
+  command
+      .add_option("--dials", dials_,
+                  "bulk, hold, chaos: connections to open a second (hold: 1000, chaos: 200)")
+      ->option_text("N");
+  command.add_option("--watch-pid", watched_, "tell what these processes hold and use")
+      ->delimiter(',')
+      ->option_text("PID");
+}
+
 Result<RunOptions> RunCommand::options() const {
   RunOptions options;
   options.files = files_;
@@ -103,7 +150,7 @@ Result<RunOptions> RunCommand::options() const {
     options.labels.push_back({label.substr(0, equals), label.substr(equals + 1)});
   }
   for (const auto step : {&RunCommand::set_target, &RunCommand::set_shape, &RunCommand::set_limits,
-                          &RunCommand::set_tls, &RunCommand::check_use}) {
+                          &RunCommand::set_crowd, &RunCommand::set_tls, &RunCommand::check_use}) {
     if (auto set = (this->*step)(options); !set) return std::unexpected(set.error());
   }
   return options;
@@ -113,13 +160,14 @@ Result<void> RunCommand::set_target(RunOptions& options) const {
   if (target_.empty()) return fail("a target is missing: HOST:PORT, a URL or unix:PATH");
   auto target = parse_target(target_);
   if (!target) return std::unexpected(target.error());
-  if (auto set = read_word("--mode", mode_, {"rr", "conn", "tls", "http"}, options.mode); !set) {
+  if (auto set = read_word("--mode", mode_, mode_names, options.mode); !set) {
     return set;
   }
   options.target = target->endpoint;
   options.target_text = target_;
   options.secure = target->secure || tls_ || options.mode == Mode::tls;
-  options.server_name = server_name_.empty() ? target->host : server_name_;
+  options.server_names = server_names_;
+  if (server_names_.empty()) options.server_names.push_back(target->host);
   if (!sources_.empty()) {
     auto sources = parse_sources(sources_);
     if (!sources) return std::unexpected(sources.error());
@@ -140,23 +188,30 @@ Result<void> RunCommand::set_shape(RunOptions& options) const {
   if (auto set = read_duration("--duration", duration_, options.duration); !set) return set;
   const int shapes =
       int{!rate_.empty()} + int{!ramp_.empty()} + int{!steps_.empty()} + int{closed_};
-  if (shapes != 1) {
+  const bool crowd = has_crowd(options.mode);
+  if (crowd && closed_) return fail(fmt::format("--closed means nothing in mode {}", mode_));
+  if (crowd && active_ == 0 && shapes > 0) {
+    return fail("--rate, --ramp and --steps are of the requests, and --active 0 says none");
+  }
+  if (shapes > 1 || (shapes == 0 && !crowd)) {
     return fail(
         "say how the load comes with one of --rate, --ramp, --steps (open loop) and "
         "--closed");
   }
   options.closed_loop = closed_;
-  if (!rate_.empty()) {
-    auto rate = parse_rate(rate_);
+  const std::string usual = crowd && shapes == 0 && active_ > 0 ? beside_rate : "";
+  if (const std::string& text = rate_.empty() ? usual : rate_; !text.empty()) {
+    auto rate = parse_rate(text);
     if (!rate) return fail(fmt::format("--rate: {}", rate.error().message));
     options.profile = {{*rate, *rate, options.duration}};
-    options.profile_text = rate_;
+    options.profile_text = text;
   }
   if (const std::string& text = ramp_.empty() ? steps_ : ramp_; !text.empty()) {
     auto profile = ramp_.empty() ? parse_steps(text) : parse_ramp(text);
     if (!profile) return std::unexpected(profile.error());
     options.profile = std::move(*profile);
     options.profile_text = text;
+    options.stepped = !steps_.empty();
     options.duration = length_of(options.profile);
   }
   if (auto set = read_word("--arrival", arrival_, {"uniform", "poisson"}, options.arrival); !set) {
@@ -172,16 +227,15 @@ Result<void> RunCommand::set_shape(RunOptions& options) const {
 }
 
 Result<void> RunCommand::set_limits(RunOptions& options) const {
-  if (connections_ < 1 || connections_ > most_connections)
-    return fail(fmt::format("--connections {}: expected 1 to {}", connections_, most_connections));
-  if (threads_ < 1 || threads_ > connections_)
+  const std::uint32_t usual = options.mode == Mode::bulk ? 1 : usual_connections;
+  options.connections = connections_ == 0 ? std::max(usual, threads_) : connections_;
+  if (threads_ < 1 || threads_ > options.connections)
     return fail(fmt::format("--threads {}: expected 1 to the number of connections", threads_));
   if (depth_ < 1 || depth_ > most_depth)
     return fail(fmt::format("--depth {}: expected 1 to {}", depth_, most_depth));
   const std::uint64_t answer_size = answer_size_ == 0 ? size_ : answer_size_;
   if (size_ < 1 || size_ > largest_message || answer_size > largest_message)
     return fail(fmt::format("--size and --answer-size: expected 1 to {}", largest_message));
-  options.connections = connections_;
   options.threads = threads_;
   options.cpus = cpus_;
   options.depth = depth_;
@@ -204,34 +258,108 @@ Result<void> RunCommand::set_limits(RunOptions& options) const {
   return {};
 }
 
+Result<void> RunCommand::set_crowd(RunOptions& options) const {
+  options.watched = watched_;
+  if (!has_crowd(options.mode)) return {};
+  options.active = active_;
+  if (active_ > most_connections) {
+    return fail(fmt::format("--active {}: expected at most {}", active_, most_connections));
+  }
+  if (options.mode == Mode::hold) options.dials_per_second = usual_dials_of_hold;
+  if (options.mode == Mode::chaos) options.dials_per_second = usual_dials_of_chaos;
+  if (!dials_.empty()) {
+    auto dials = parse_rate(dials_);
+    if (!dials) return fail(fmt::format("--dials: {}", dials.error().message));
+    options.dials_per_second = *dials;
+  }
+  if (auto set = read_word("--direction", direction_, {"up", "down", "both"}, options.direction);
+      !set) {
+    return set;
+  }
+  if (options.direction == Direction::both && options.connections < 2) {
+    return fail("--direction both needs two streams: say -c 2");
+  }
+  for (const std::string& name : chaos_) {
+    ChaosKind kind{};
+    if (auto set = read_word("--chaos", name, chaos_kinds, kind); !set) return set;
+    options.chaos.push_back(kind);
+  }
+  if (chaos_.empty()) {
+    for (std::size_t i = 0; i < std::size(chaos_kinds); ++i) {
+      options.chaos.push_back(static_cast<ChaosKind>(i));
+    }
+  }
+  if (options.mode == Mode::chaos && options.connections < options.chaos.size()) {
+    return fail(fmt::format("-c {}: there are {} kinds of clients, each needs one",
+                            options.connections, options.chaos.size()));
+  }
+  return {};
+}
+
 Result<void> RunCommand::check_use(RunOptions& options) const {
   const bool http = !options.http_request.empty();
   const bool each = options.mode == Mode::conn || options.mode == Mode::tls;
   const bool sized = !http && options.mode != Mode::tls;
-  const OptionUse uses[] = {{"--duration", ramp_.empty() && steps_.empty(), "--rate or --closed"},
-                            {"--arrival", !closed_, "the open loop"},
-                            {"--max-backlog", !closed_, "the open loop"},
-                            {"--depth", !each, "modes rr and http"},
-                            {"--close", each, "modes conn and tls"},
-                            {"--size", sized, "modes rr and conn without a URL"},
-                            {"--answer-size", sized, "modes rr and conn without a URL"},
-                            {"--no-verify", sized, "modes rr and conn without a URL"},
-                            {"--method", http, "mode http, or conn with a URL"},
-                            {"--header", http, "mode http, or conn with a URL"},
-                            {"--body", http, "mode http, or conn with a URL"},
-                            {"--ca", options.secure, "TLS (--tls)"},
-                            {"--sni", options.secure, "TLS (--tls)"},
-                            {"--tls-version", options.secure, "TLS (--tls)"},
-                            {"--groups", options.secure, "TLS (--tls)"}};
+  const bool crowd = has_crowd(options.mode);
+  const OptionUse uses[] = {
+      {"--duration", ramp_.empty() && steps_.empty(), "a load without --ramp or --steps"},
+      {"--arrival", !closed_, "the open loop"},
+      {"--max-backlog", !closed_, "the open loop"},
+      {"--depth", !each, "modes rr and http"},
+      {"--close", each, "modes conn and tls"},
+      {"--count", !crowd, "modes rr, conn, tls and http"},
+      {"--direction", options.mode == Mode::bulk, "mode bulk"},
+      {"--chaos", options.mode == Mode::chaos, "mode chaos"},
+      {"--active", crowd, "modes bulk, hold and chaos"},
+      {"--dials", crowd, "modes bulk, hold and chaos"},
+      {"--size", sized, "modes rr and conn without a URL"},
+      {"--answer-size", sized, "modes rr and conn without a URL"},
+      {"--no-verify", sized, "modes rr and conn without a URL"},
+      {"--method", http, "mode http, or conn with a URL"},
+      {"--header", http, "mode http, or conn with a URL"},
+      {"--body", http, "mode http, or conn with a URL"},
+      {"--ca", options.secure, "TLS (--tls)"},
+      {"--sni", options.secure, "TLS (--tls)"},
+      {"--tls-version", options.secure, "TLS (--tls)"},
+      {"--groups", options.secure, "TLS (--tls)"},
+      {"--ciphers", options.secure, "TLS (--tls)"},
+      {"--sigalgs", options.secure, "TLS (--tls)"},
+      {"--certificate", options.secure, "TLS (--tls)"},
+      {"--key", options.secure, "TLS (--tls)"},
+      {"--resume", options.secure, "TLS (--tls)"}};
   return load::check_use(*command_, uses);
+}
+
+/// Suites of TLS 1.3 are a list of their own, and are called TLS_….
+void RunCommand::set_ciphers(tls::ClientOptions& options) const {
+  std::string_view left = ciphers_;
+  while (!left.empty()) {
+    const std::string_view name = left.substr(0, left.find(':'));
+    left.remove_prefix(std::min(name.size() + 1, left.size()));
+    std::string& list = name.starts_with("TLS_") ? options.cipher_suites : options.ciphers;
+    if (!list.empty()) list += ':';
+    list += name;
+  }
 }
 
 Result<void> RunCommand::set_tls(RunOptions& options) const {
   options.tls.verification = ca_.empty() ? tls::Verification::off : tls::Verification::ca_file;
   options.tls.ca_file = ca_;
   options.tls.groups = groups_;
+  options.tls.signature_algorithms = signature_algorithms_;
+  set_ciphers(options.tls);
+  options.resume_share = resume_;
+  if (certificate_.empty() != key_.empty()) {
+    return fail("a client certificate needs both --certificate and --key");
+  }
+  if (!certificate_.empty()) {
+    auto identity = tls::Identity::load(certificate_, key_, log::wall_clock());
+    if (!identity) return std::unexpected(identity.error().error);
+    options.tls.identity = std::move(*identity);
+  }
   if (!options.http_request.empty()) options.tls.alpn = {"http/1.1"};
   if (options.secure) options.tls_text = version_.empty() ? "1.2 or 1.3" : version_;
+  if (resume_ > 0) options.tls_text += fmt::format(", resume {}", resume_);
   if (version_.empty()) return {};
   auto set = read_word("--tls-version", version_, {"1.2", "1.3"}, options.tls.min_version);
   options.tls.max_version = options.tls.min_version;

@@ -22,9 +22,13 @@ class RunCommand {
 
  private:
   void add_more(CLI::App& command);
+  void add_crowd(CLI::App& command);
+  void add_tls(CLI::App& command);
   [[nodiscard]] Result<void> set_target(RunOptions& options) const;
   [[nodiscard]] Result<void> set_shape(RunOptions& options) const;
   [[nodiscard]] Result<void> set_limits(RunOptions& options) const;
+  [[nodiscard]] Result<void> set_crowd(RunOptions& options) const;
+  void set_ciphers(tls::ClientOptions& options) const;
   [[nodiscard]] Result<void> set_tls(RunOptions& options) const;
   [[nodiscard]] Result<void> check_use(RunOptions& options) const;
 
@@ -39,7 +43,7 @@ class RunCommand {
   std::string duration_ = "10s";
   std::string warmup_ = "0s";
   std::uint64_t operations_ = 0;
-  std::uint32_t connections_ = 64;
+  std::uint32_t connections_ = 0;  // 0: the mode's own default
   std::uint32_t threads_ = 1;
   std::vector<int> cpus_;
   std::uint32_t depth_ = 1;
@@ -53,9 +57,19 @@ class RunCommand {
   std::uint64_t backlog_ = 1'000'000;
   std::uint64_t seed_ = 1;
   std::string interval_ = "1s";
+  std::string direction_ = "up";
+  std::vector<std::string> chaos_;
+  std::uint32_t active_ = 1;
+  std::string dials_;
+  std::vector<int> watched_;
   bool tls_ = false;
   std::string ca_;
-  std::string server_name_;
+  std::vector<std::string> server_names_;
+  double resume_ = 0;
+  std::string certificate_;
+  std::string key_;
+  std::string ciphers_;
+  std::string signature_algorithms_;
   std::string version_;
   std::string groups_;
   std::string method_ = "GET";

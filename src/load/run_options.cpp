@@ -8,20 +8,6 @@
 
 namespace penstock::load {
 
-std::string_view name_of(Mode mode) noexcept {
-  switch (mode) {
-    case Mode::rr:
-      return "rr";
-    case Mode::conn:
-      return "conn";
-    case Mode::tls:
-      return "tls";
-    case Mode::http:
-      return "http";
-  }
-  return "";
-}
-
 RunSettings settings_of(const RunOptions& options) {
   RunSettings settings;
   settings.mode = name_of(options.mode);
@@ -31,6 +17,7 @@ RunSettings settings_of(const RunOptions& options) {
   settings.rate = options.profile_text;
   settings.threads = options.threads;
   settings.connections = options.connections;
+  settings.active = options.active;
   settings.depth = options.depth;
   if (options.http_request.empty() && options.mode != Mode::tls) {
     settings.request_size = options.request_size;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "connection.h"
+#include "parts.h"
 #include "penstock/load/arrivals.h"
 #include "penstock/load/assertion.h"
 #include "penstock/load/rate_profile.h"
@@ -22,8 +23,23 @@ enum class Mode : std::uint8_t {
   conn,  ///< a connection for each request
   tls,   ///< a connection and a TLS handshake, nothing else
   http,  ///< HTTP/1.1 requests on connections that stay
+  // Connections for their own sake, with requests beside them.
+  bulk,   ///< streams of data
+  hold,   ///< idle connections
+  chaos,  ///< clients that nobody wants
 };
-[[nodiscard]] std::string_view name_of(Mode mode) noexcept;
+inline constexpr std::string_view mode_names[] = {"rr",   "conn", "tls",  "http",
+                                                  "bulk", "hold", "chaos"};
+[[nodiscard]] constexpr std::string_view name_of(Mode mode) noexcept {
+  return mode_names[static_cast<std::size_t>(mode)];
+}
+[[nodiscard]] constexpr bool has_crowd(Mode mode) noexcept { return mode >= Mode::bulk; }
+
+enum class Direction : std::uint8_t {
+  up,    ///< from the client
+  down,  ///< to the client
+  both,  ///< every other stream
+};
 
 struct OutputFiles {
   std::string json{};  ///< empty: nowhere, as for all of them
@@ -40,6 +56,11 @@ struct RunOptions {
   std::uint32_t threads = 1;
   std::vector<int> cpus{};
   std::uint32_t connections = 64;  ///< of all threads together
+  std::uint32_t active = 0;        ///< beside a crowd: connections with requests
+  double dials_per_second = 0;     ///< of a crowd; 0: as fast as it goes
+  Direction direction = Direction::up;
+  std::vector<ChaosKind> chaos{};
+  std::vector<int> watched{};  ///< process IDs
   std::uint32_t depth = 1;
   std::size_t request_size = 64;
   std::size_t answer_size = 64;
@@ -47,6 +68,7 @@ struct RunOptions {
   bool closed_loop = false;
   RateProfile profile{};  ///< open loop
   std::string profile_text{};
+  bool stepped = false;  ///< each segment of the profile is a step to be told of
   Arrival arrival = Arrival::uniform;
   Duration duration = 10s;
   Duration warmup{};
@@ -60,7 +82,8 @@ struct RunOptions {
   bool secure = false;
   std::string tls_text{};  ///< for outputs: "any version", "1.3"; empty: plain
   tls::ClientOptions tls{};
-  std::string server_name{};
+  std::vector<std::string> server_names{};  ///< in turn
+  double resume_share = 0;                  ///< of TLS connections that offer a session
   std::string http_request{};
   std::vector<Condition> conditions{};
   OutputFiles files{};

@@ -113,18 +113,20 @@ def own_http(t):
 
 @test("load tool, a delay of two values shows in the percentiles as the server has taken it")
 def two_point_delay(t):
-    serve = Serve(t, "delay", "--delay", "2ms", "--other", "40ms", "--share", "0.1")
-    results = t.dir / "delay.json"
-    shape = ["--rate", 200, "-d", "2s", "-c", 40, "--json", results]
-    expect_clean(load(t, serve.address, *shape), 400)
-    taken = serve.stop()["delays_ns"]
-    seen = json.loads(results.read_text())["measures"]["service"]["percentiles_ns"]
-    for percent in ("p50", "p99"):
-        t.say(f"{percent}: {seen[percent] / 1e6:.2f} ms, delayed {taken[percent] / 1e6:.2f} ms")
-        beyond = seen[percent] - taken[percent]
-        expect(beyond > 0, f"{percent}: no answer comes before its delay is over")
-        if not t.small:
-            expect(beyond < 2_000_000, f"{percent}: {seen[percent]}, {taken[percent]}")
+    for _ in range(3):  # a machine that is busy elsewhere delays as well
+        serve = Serve(t, "delay", "--delay", "2ms", "--other", "40ms", "--share", "0.1")
+        results = t.dir / "delay.json"
+        shape = ["--rate", 200, "-d", "2s", "-c", 40, "--json", results]
+        expect_clean(load(t, serve.address, *shape), 400)
+        taken = serve.stop()["delays_ns"]
+        seen = json.loads(results.read_text())["measures"]["service"]["percentiles_ns"]
+        beyond = {percent: seen[percent] - taken[percent] for percent in ("p50", "p99")}
+        for percent, more in beyond.items():
+            t.say(f"{percent}: {seen[percent] / 1e6:.2f} ms, {more / 1e6:.2f} ms over the delay")
+            expect(more > 0, f"{percent}: no answer comes before its delay is over")
+        if t.small or all(more < 2_000_000 for more in beyond.values()):
+            return
+    expect(False, f"three times more than was delayed: {beyond} ns")
 
 
 @test("load tool, on a terminal the view is drawn over, elsewhere there is a line an interval")

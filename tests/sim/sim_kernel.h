@@ -61,6 +61,7 @@ class SimKernel final : public io::Kernel {
   [[nodiscard]] Endpoint peer_of(int fd) noexcept override;
   int shutdown_write(int fd) noexcept override;
   [[nodiscard]] std::size_t unacknowledged(int fd) noexcept override;
+  [[nodiscard]] std::uint32_t retransmits(int /*fd*/) noexcept override { return 0; }
   void close(int fd) noexcept override;
   void close_with_reset(int fd) noexcept override;
 

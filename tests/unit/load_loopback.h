@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -94,37 +95,92 @@ class Serving {
   OwnThread<Worker> thread_;
 };
 
-/// Runs an exchange until it has done its operations, and says what it measured.
-inline std::unique_ptr<Recorder> exchange(ExchangeOptions options,
-                                          Exchange::MakeEngine make_engine = {}) {
-  io::LinuxKernel kernel;
-  Exchange* engine = nullptr;
-  options.closed_loop = true;
-  auto made = Worker::create(
-      kernel, {.features = features(), .connections = 4 * options.connections},
-      [&](Context& context) -> Result<Worker::Engines> {
-        auto owned = std::make_unique<Exchange>(context, options, make_engine, std::nullopt);
-        engine = owned.get();
-        Worker::Engines all;
-        all.push_back(std::move(owned));
-        return all;
-      });
-  REQUIRE(made);
-  Worker& worker = **made;
-  const auto turn = [&] {
-    const auto more = worker.turn();
-    REQUIRE(more);
-    return *more;
-  };
-  while (!worker.prepared()) REQUIRE(turn());
-  worker.begin(kernel.now());
-  while (!engine->exhausted()) REQUIRE(turn());
-  worker.stop();
-  while (turn()) {
+/// A client's engine on the test's thread.
+class Driving {
+ public:
+  using Make = std::function<std::unique_ptr<Engine>(Context& context)>;
+  Driving(std::uint32_t connections, const Make& make) {
+    auto made = Worker::create(kernel_, {.features = features(), .connections = connections},
+                               [&](Context& context) -> Result<Worker::Engines> {
+                                 Worker::Engines all;
+                                 all.push_back(make(context));
+                                 engine_ = all.back().get();
+                                 return all;
+                               });
+    REQUIRE(made);
+    worker_ = std::move(*made);
+    while (!worker_->prepared()) turn();
+    worker_->begin(kernel_.now());
   }
-  auto all = std::make_unique<Recorder>();
-  for (const auto& part : worker.take_measured()) all->merge(*part);
-  return all;
+
+  [[nodiscard]] Engine& engine() { return *engine_; }
+  void turn_until(const std::function<bool()>& is) {
+    while (!is()) turn();
+  }
+  void turn_for(Duration time) {
+    const Instant end = kernel_.now() + time;
+    // Nothing may happen that would end a turn.
+    OwnAlarm alarm(*worker_, time);
+    while (kernel_.now() < end) turn();
+  }
+  /// Stops it, waits for what is under way, and says what was measured.
+  [[nodiscard]] std::unique_ptr<Recorder> finish() {
+    worker_->stop();
+    while (worker_->turn().value()) {
+    }
+    auto all = std::make_unique<Recorder>();
+    for (const auto& part : worker_->take_measured()) all->merge(*part);
+    return all;
+  }
+  [[nodiscard]] std::unique_ptr<Recorder> abandon() {
+    worker_->abandon();
+    return finish();
+  }
+
+ private:
+  /// Wakes the worker when the time is over.
+  class OwnAlarm {
+   public:
+    OwnAlarm(Worker& worker, Duration time)
+        : thread_([&worker, time] {
+            std::this_thread::sleep_for(time);
+            worker.cut(std::make_unique<Recorder>());
+          }) {}
+
+   private:
+    std::jthread thread_;
+  };
+  void turn() {
+    const auto more = worker_->turn();
+    REQUIRE(more);
+    REQUIRE(*more);
+  }
+
+  io::LinuxKernel kernel_;
+  std::unique_ptr<Worker> worker_;
+  Engine* engine_ = nullptr;
+};
+
+/// Connections to there. `tls`: a client's, or null.
+inline Dialer make_dialer(Context& context, const Endpoint& at, tls::Context* tls = nullptr,
+                          const TlsDialerOptions& options = {.server_names = {""}}) {
+  std::unique_ptr<TlsDialer> tls_dialer;
+  if (tls != nullptr) tls_dialer = std::make_unique<TlsDialer>(*tls, options);
+  return {context, {.target = at}, std::move(tls_dialer)};
+}
+
+/// Runs an exchange until it has done its operations, and says what it measured.
+inline std::unique_ptr<Recorder> exchange(const Endpoint& at, ExchangeOptions options,
+                                          tls::Context* tls = nullptr,
+                                          const TlsDialerOptions& tls_options = {
+                                              .server_names = {""}}) {
+  options.closed_loop = true;
+  Driving driving(4 * options.connections, [&](Context& context) {
+    return std::make_unique<Exchange>(context, options, make_dialer(context, at, tls, tls_options),
+                                      std::nullopt);
+  });
+  driving.turn_until([&] { return driving.engine().exhausted(); });
+  return driving.finish();
 }
 
 /// A socket that blocks, for who wants to speak for himself.

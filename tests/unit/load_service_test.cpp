@@ -39,11 +39,8 @@ TEST_CASE("requests are echoed, whatever their size and number", "[load]") {
   const std::uint32_t depth = GENERATE(1U, 8U);
   Serving serving({});
   const CodecRr codec({.request_size = size, .answer_size = size});
-  const auto client = exchange({.target = serving.at(),
-                                .codec = &codec,
-                                .connections = 10,
-                                .depth = depth,
-                                .operations = 500});
+  const auto client = exchange(
+      serving.at(), {.codec = &codec, .connections = 10, .depth = depth, .operations = 500});
   const Served server = serving.finish();
   require_clean(*client, server);
   REQUIRE(client->count.operations == 500);
@@ -59,11 +56,8 @@ TEST_CASE("requests are checked and answered in another size", "[load]") {
   const std::size_t answer_size = large_answers ? 70'000 : 100;
   Serving serving({});
   const CodecRr codec({.request_size = request_size, .answer_size = answer_size});
-  const auto client = exchange({.target = serving.at(),
-                                .codec = &codec,
-                                .connections = 10,
-                                .depth = depth,
-                                .operations = 500});
+  const auto client = exchange(
+      serving.at(), {.codec = &codec, .connections = 10, .depth = depth, .operations = 500});
   const Served server = serving.finish();
   require_clean(*client, server);
   REQUIRE(client->count.operations == 500);
@@ -76,11 +70,8 @@ TEST_CASE("HTTP requests are answered, also several at once", "[load]") {
   const std::uint32_t depth = GENERATE(1U, 16U);
   Serving serving({.kind = ServiceKind::http, .body_size = 1234});
   const CodecHttp codec("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
-  const auto client = exchange({.target = serving.at(),
-                                .codec = &codec,
-                                .connections = 5,
-                                .depth = depth,
-                                .operations = 1000});
+  const auto client = exchange(
+      serving.at(), {.codec = &codec, .connections = 5, .depth = depth, .operations = 1000});
   const Served server = serving.finish();
   require_clean(*client, server);
   REQUIRE(client->count.operations == 1000);
@@ -92,8 +83,7 @@ TEST_CASE("HTTP requests are answered, also several at once", "[load]") {
 TEST_CASE("a server that closes after each answer gets a connection for each request", "[load]") {
   Serving serving({.kind = ServiceKind::http, .body_size = 10});
   const CodecHttp codec("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-  const auto client =
-      exchange({.target = serving.at(), .codec = &codec, .connections = 3, .operations = 60});
+  const auto client = exchange(serving.at(), {.codec = &codec, .connections = 3, .operations = 60});
   const Served server = serving.finish();
   REQUIRE(client->errors() == 0);
   REQUIRE(client->count.operations == 60);
@@ -105,8 +95,7 @@ TEST_CASE("a server that closes after each answer gets a connection for each req
 TEST_CASE("answers of status 400 are errors, and the exchange goes on", "[load]") {
   Serving serving({.kind = ServiceKind::http});
   const CodecHttp codec("nonsense\r\n\r\n");
-  const auto client =
-      exchange({.target = serving.at(), .codec = &codec, .connections = 2, .operations = 20});
+  const auto client = exchange(serving.at(), {.codec = &codec, .connections = 2, .operations = 20});
   const Served server = serving.finish();
   REQUIRE(client->count.operations == 0);
   REQUIRE(client->errors(ErrorClass::http_status) == 20);
@@ -133,10 +122,8 @@ TEST_CASE("an answer that comes before its request is out ends the use of the co
   std::string request = "POST / HTTP/1.1\r\nContent-Length: 50000000\r\n\r\n";
   request.resize(request.size() + 50'000'000, 'x');
   const CodecHttp codec(std::move(request));
-  const auto client = exchange({.target = local_endpoint(listener.get()).value(),
-                                .codec = &codec,
-                                .operations = 2,
-                                .redial_after = 1ms});
+  const auto client = exchange(local_endpoint(listener.get()).value(),
+                               {.codec = &codec, .operations = 2, .redial_after = 1ms});
   REQUIRE(client->errors() == 0);
   REQUIRE(client->count.operations == 2);
   REQUIRE(client->count.connections >= 2);
@@ -146,12 +133,9 @@ TEST_CASE("a connection for each operation", "[load]") {
   const auto ending = GENERATE(Ending::plain, Ending::reset);
   Serving serving({});
   const CodecRr codec({.request_size = 100, .answer_size = 300});
-  const auto client = exchange({.target = serving.at(),
-                                .codec = &codec,
-                                .connections = 8,
-                                .one_each = true,
-                                .ending = ending,
-                                .operations = 400});
+  const auto client = exchange(
+      serving.at(),
+      {.codec = &codec, .connections = 8, .one_each = true, .ending = ending, .operations = 400});
   const Served server = serving.finish();
   REQUIRE(client->errors() == 0);
   REQUIRE(client->count.operations == 400);
@@ -172,14 +156,13 @@ TEST_CASE("the same over TLS", "[load]") {
   auto client_context = tls::test::make_client_context(version);
   Serving serving({}, server_context.get());
   const CodecRr codec({.request_size = 50'000, .answer_size = 20'000});
-  const auto client =
-      exchange({.target = serving.at(),
-                .codec = &codec,
-                .connections = 4,
-                .depth = one_each ? 1U : 4U,
-                .one_each = one_each,
-                .operations = 100},
-               [&] { return tls::Engine::create_client(*client_context, {}).value(); });
+  const auto client = exchange(serving.at(),
+                               {.codec = &codec,
+                                .connections = 4,
+                                .depth = one_each ? 1U : 4U,
+                                .one_each = one_each,
+                                .operations = 100},
+                               client_context.get());
   const Served server = serving.finish();
   require_clean(*client, server);
   REQUIRE(client->count.operations == 100);
@@ -188,11 +171,31 @@ TEST_CASE("the same over TLS", "[load]") {
   REQUIRE(server.handshakes_failed == 0);
 }
 
+TEST_CASE("a share of the connections resumes sessions, of each name its own", "[load]") {
+  const auto version = GENERATE(tls::Version::tls12, tls::Version::tls13);
+  const double share = GENERATE(0.25, 1.0);
+  auto server_context = tls::test::make_server_context(tls::test::issue({}));
+  auto client_context = tls::test::make_client_context(version);
+  Serving serving({}, server_context.get());
+  const CodecRr codec({.request_size = 64, .answer_size = 64});
+  const auto client = exchange(
+      serving.at(), {.codec = &codec, .connections = 1, .one_each = true, .operations = 80},
+      client_context.get(), {.server_names = {"a.test", "b.test"}, .resume_share = share});
+  require_clean(*client, serving.finish());
+  const Counters& count = client->count;
+  CHECK(count.handshakes_full + count.handshakes_resumed == 80);
+  CHECK(count.handshakes_resumed == count.sessions_offered);
+  // The first of each name has nothing to offer.
+  const auto wanted = static_cast<std::uint64_t>(80 * share);
+  CHECK(count.sessions_offered <= wanted);
+  CHECK(count.sessions_offered >= wanted - 2);
+}
+
 TEST_CASE("a thousand connections", "[load]") {
   Serving serving({}, nullptr, 1100);
   const CodecRr codec({.request_size = 64, .answer_size = 64});
-  const auto client = exchange(
-      {.target = serving.at(), .codec = &codec, .connections = 1000, .operations = 10'000});
+  const auto client =
+      exchange(serving.at(), {.codec = &codec, .connections = 1000, .operations = 10'000});
   const Served server = serving.finish();
   require_clean(*client, server);
   REQUIRE(client->count.operations == 10'000);
@@ -413,7 +416,7 @@ TEST_CASE("delays are those that were asked for, and the client measures them", 
   Serving serving({.kind = ServiceKind::delay, .message_size = 100, .delay = delay});
   const CodecRr codec({.request_size = 100, .answer_size = 100});
   const auto client =
-      exchange({.target = serving.at(), .codec = &codec, .connections = 20, .operations = 2000});
+      exchange(serving.at(), {.codec = &codec, .connections = 20, .operations = 2000});
   const Served server = serving.finish();
   require_clean(*client, server);
   REQUIRE(server.requests == 2000);
@@ -445,8 +448,8 @@ TEST_CASE("messages that wait at once come back in order", "[load]") {
                    .message_size = 5000,
                    .delay = {.kind = DelayOptions::Kind::exponential, .usual = 1ms}});
   const CodecRr codec({.request_size = 5000, .answer_size = 5000});
-  const auto client = exchange(
-      {.target = serving.at(), .codec = &codec, .connections = 4, .depth = 32, .operations = 2000});
+  const auto client =
+      exchange(serving.at(), {.codec = &codec, .connections = 4, .depth = 32, .operations = 2000});
   const Served server = serving.finish();
   require_clean(*client, server);
   REQUIRE(client->count.operations == 2000);
@@ -456,7 +459,7 @@ TEST_CASE("a flipped bit is found", "[load]") {
   Serving serving({.kind = ServiceKind::chaos, .chaos = {Chaos::flip}, .chaos_bytes = 100'000});
   const CodecRr codec({.request_size = 1000, .answer_size = 1000});
   const auto client =
-      exchange({.target = serving.at(), .codec = &codec, .connections = 1, .operations = 200});
+      exchange(serving.at(), {.codec = &codec, .connections = 1, .operations = 200});
   REQUIRE(client->errors(ErrorClass::corrupt) >= 1);
   REQUIRE(client->errors() == client->errors(ErrorClass::corrupt));
   REQUIRE(client->count.corrupt_streams == client->errors());
@@ -478,13 +481,12 @@ TEST_CASE("chaos of each kind is told by its class", "[load]") {
   Serving serving({.kind = ServiceKind::chaos, .chaos = {chosen.chaos}, .chaos_bytes = 4000},
                   nullptr, 200);
   const CodecRr codec({.request_size = 100, .answer_size = 100});
-  const auto client = exchange({.target = serving.at(),
-                                .codec = &codec,
-                                .connections = 2,
-                                .one_each = chosen.chaos == Chaos::close,
-                                .operations = operations,
-                                .timeout = chosen.chaos == Chaos::stall ? 50ms : 10s,
-                                .redial_after = 1ms});
+  const auto client = exchange(serving.at(), {.codec = &codec,
+                                              .connections = 2,
+                                              .one_each = chosen.chaos == Chaos::close,
+                                              .operations = operations,
+                                              .timeout = chosen.chaos == Chaos::stall ? 50ms : 10s,
+                                              .redial_after = 1ms});
   REQUIRE(client->count.operations + client->errors() == operations);
   REQUIRE(client->errors() > 0);
   for (const ErrorInfo& error : all_errors()) {
@@ -499,11 +501,8 @@ TEST_CASE("chaos of each kind is told by its class", "[load]") {
 TEST_CASE("garbage is not an answer", "[load]") {
   Serving serving({.kind = ServiceKind::chaos, .chaos = {Chaos::garbage}});
   const CodecHttp codec("GET / HTTP/1.1\r\n\r\n");
-  const auto client = exchange({.target = serving.at(),
-                                .codec = &codec,
-                                .connections = 2,
-                                .operations = 20,
-                                .redial_after = 1ms});
+  const auto client = exchange(
+      serving.at(), {.codec = &codec, .connections = 2, .operations = 20, .redial_after = 1ms});
   REQUIRE(client->count.operations == 0);
   REQUIRE(client->errors() >= 20);  // some of it comes before it was asked for
 }

@@ -62,6 +62,8 @@ class Kernel {
   /// Bytes handed to the kernel that the peer has not acknowledged (SIOCOUTQ); 0 when the socket is
   /// dead.
   [[nodiscard]] virtual std::size_t unacknowledged(int fd) noexcept = 0;
+  /// Segments that TCP has sent again so far; 0 where it is not known.
+  [[nodiscard]] virtual std::uint32_t retransmits(int fd) noexcept = 0;
   virtual void close(int fd) noexcept = 0;
   /// Closes with RST: SO_LINGER {1, 0}, close. Nothing may be in flight on it.
   virtual void close_with_reset(int fd) noexcept = 0;

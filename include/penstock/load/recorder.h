@@ -4,10 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "penstock/load/histogram.h"
 
@@ -31,6 +33,7 @@ namespace penstock::load {
   X(corrupt, "wrong bytes")                                          \
   X(bad_response, "not an answer of this protocol")                  \
   X(http_status, "HTTP status 400 or above")                         \
+  X(idle_lost, "an idle connection was reset or ended by the peer")  \
   X(unfinished, "not answered when the run ended")
 
 enum class ErrorClass : std::uint8_t {
@@ -54,7 +57,8 @@ struct ErrorInfo {
   X(lag, "from the intended start to the first byte sent: the generator's own")   \
   X(connect, "from the connect to the established connection")                    \
   X(handshake, "from the established connection to the end of the TLS handshake") \
-  X(first_byte, "from the first byte sent to the first byte of the answer")
+  X(first_byte, "from the first byte sent to the first byte of the answer")       \
+  X(endured, "chaos: from the connect until the target ended the connection")
 
 enum class Measure : std::uint8_t {
 #define PENSTOCK_X(name, text) name,
@@ -70,17 +74,40 @@ struct MeasureInfo {
 /// All of them, in the order of the enumeration.
 [[nodiscard]] std::span<const MeasureInfo> all_measures() noexcept;
 
+// name, what is counted
+#define PENSTOCK_LOAD_COUNTERS(X)                                                        \
+  X(operations, "that went well")                                                        \
+  X(bytes_in, "of streams, without TLS")                                                 \
+  X(bytes_out, "likewise")                                                               \
+  X(connections, "opened")                                                               \
+  X(handshakes_full, "TLS")                                                              \
+  X(handshakes_resumed, "TLS")                                                           \
+  X(sessions_offered, "TLS: connections that asked to resume one")                       \
+  X(hello_retries, "TLS: handshakes that cost a round trip more")                        \
+  X(streams, "connections that did all that they were for; modes without operations")    \
+  X(lost_bytes, "missing from answers or streams that were cut off, as far as is known") \
+  X(corrupt_streams, "streams with a wrong byte in them")                                \
+  X(unsent, "the queue was full: never tried")
+
 /// Counters of one span of time.
 struct Counters {
-  std::uint64_t operations = 0;  ///< that went well
-  std::uint64_t bytes_in = 0;    ///< of streams, without TLS
-  std::uint64_t bytes_out = 0;
-  std::uint64_t connections = 0;      ///< opened
-  std::uint64_t handshakes_full = 0;  ///< TLS
-  std::uint64_t handshakes_resumed = 0;
-  std::uint64_t lost_bytes = 0;  ///< missing from answers that were cut off, as far as is known
-  std::uint64_t corrupt_streams = 0;  ///< streams with a wrong byte in them
-  std::uint64_t unsent = 0;           ///< the queue was full: never tried
+#define PENSTOCK_X(name, text) std::uint64_t name = 0;
+  PENSTOCK_LOAD_COUNTERS(PENSTOCK_X)
+#undef PENSTOCK_X
+  void add(const Counters& from) noexcept {
+#define PENSTOCK_X(name, text) name += from.name;
+    PENSTOCK_LOAD_COUNTERS(PENSTOCK_X)
+#undef PENSTOCK_X
+  }
+};
+
+/// A stream of bulk data that has ended, well or not.
+struct StreamFacts {
+  bool up = false;                ///< from the client
+  bool whole = false;             ///< it ended well
+  std::uint64_t bytes = 0;        ///< until it was to end
+  Duration lasted{};              ///< until then
+  std::uint32_t retransmits = 0;  ///< segments that the client's TCP sent again
 };
 
 class Recorder {
@@ -90,6 +117,10 @@ class Recorder {
   }
   /// `errno_value`: 0 where the system was not the cause.
   void fail(ErrorClass error, int errno_value = 0) noexcept;
+
+  /// One more of what has this name, in the words of a report.
+  void tally(std::string_view name);
+  void add_stream(const StreamFacts& stream) { streams_.push_back(stream); }
 
   /// Why the first error of a class came about, as a clause; later ones are dropped.
   void explain(ErrorClass error, const std::string& why);
@@ -109,6 +140,10 @@ class Recorder {
   /// How often each HTTP status was answered.
   [[nodiscard]] const std::map<int, std::uint64_t>& statuses() const noexcept { return statuses_; }
   void answered(int status) { ++statuses_[status]; }
+  [[nodiscard]] const std::map<std::string, std::uint64_t, std::less<>>& tallies() const noexcept {
+    return tallies_;
+  }
+  [[nodiscard]] const std::vector<StreamFacts>& streams() const noexcept { return streams_; }
   /// What explain() was told.
   [[nodiscard]] const std::map<ErrorClass, std::string>& reasons() const noexcept {
     return reasons_;
@@ -119,12 +154,14 @@ class Recorder {
  private:
   // The last of each enumeration.
   static constexpr std::size_t error_classes = static_cast<std::size_t>(ErrorClass::unfinished) + 1;
-  static constexpr std::size_t measures = static_cast<std::size_t>(Measure::first_byte) + 1;
+  static constexpr std::size_t measures = static_cast<std::size_t>(Measure::endured) + 1;
   std::array<Histogram, measures> histograms_;
   std::array<std::uint64_t, error_classes> errors_{};
   std::map<int, std::uint64_t> errnos_;
   std::map<int, std::uint64_t> statuses_;
   std::map<ErrorClass, std::string> reasons_;
+  std::map<std::string, std::uint64_t, std::less<>> tallies_;
+  std::vector<StreamFacts> streams_;
 };
 
 }  // namespace penstock::load

@@ -11,7 +11,14 @@
 
 namespace penstock::load {
 
+/// Connections that are opened before the load begins.
+struct Opening {
+  std::uint64_t opened = 0;
+  std::uint64_t wanted = 0;
+};
+
 struct LiveState {
+  std::optional<Opening> opening{};  ///< the load has not begun
   Loop loop = Loop::open;
   bool warming_up = false;
   Duration elapsed{};

@@ -33,6 +33,7 @@ struct RunSettings {
   std::string rate;                    ///< the profile as it was asked for: "5k", "1k:10k:30s"
   std::uint32_t threads = 1;
   std::uint64_t connections = 1;  ///< at once
+  std::uint32_t active = 0;       ///< with requests, beside those
   std::uint32_t depth = 1;
   std::uint64_t request_size = 0;  ///< bytes; 0 where the mode has none
   std::uint64_t answer_size = 0;
@@ -81,6 +82,24 @@ struct Step {
   std::vector<Finding> findings;  ///< of --slo
 };
 
+/// What a watched process held and had used at a time.
+struct ProcessSample {
+  std::uint32_t process_id = 0;
+  Duration offset{};  ///< from the start of the load; the first is from before it
+  std::uint64_t rss_bytes = 0;
+  std::uint64_t pss_bytes = 0;  ///< 0: not to be had
+  std::uint64_t descriptors = 0;
+  Duration cpu_time{};
+  std::uint64_t voluntary_switches = 0;
+  std::uint64_t involuntary_switches = 0;
+  std::uint64_t tcp_bytes = 0;  ///< of all sockets of the machine
+};
+
+struct Tally {
+  std::string name;
+  std::uint64_t count = 0;
+};
+
 /// What both of RunResult and RunSummary say.
 struct RunFacts {
   RunSettings settings;
@@ -90,10 +109,13 @@ struct RunFacts {
   double achieved_per_second = 0;  ///< operations that went well
   std::uint64_t in_flight_at_deadline = 0;
   Health health;
-  std::vector<Interval> intervals;  ///< in order
-  std::vector<Step> steps;          ///< in order; none but for --steps and a search
-  std::vector<Finding> assertions;  ///< of --assert
-  std::vector<NamedText> notes;     ///< the mode's own: {"retransmits", "12"}
+  std::vector<Interval> intervals;       ///< in order
+  std::vector<Step> steps;               ///< in order; none but for --steps and a search
+  std::vector<Finding> assertions;       ///< of --assert
+  std::vector<ProcessSample> watched{};  ///< in order
+  std::vector<StreamFacts> streams{};    ///< of bulk data
+  std::vector<Tally> tallies{};          ///< the mode's own counts
+  std::vector<NamedText> notes;          ///< the mode's own: {"retransmits", "12"}
   bool interrupted = false;
   int exit_code = 0;
 };

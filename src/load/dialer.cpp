@@ -1,0 +1,38 @@
+// A place, an engine, the call.
+#include "dialer.h"
+
+#include <utility>
+
+namespace penstock::load {
+
+Dialer::Dialer(Context& context, DialerOptions options, std::unique_ptr<TlsDialer> tls)
+    : context_(context), options_(std::move(options)), tls_(std::move(tls)) {}
+
+bool Dialer::dial(User& user, void* of_user, std::uint64_t place, Connection*& into,
+                  Counters& count) {
+  std::unique_ptr<tls::Engine> engine;
+  if (tls_) {
+    auto made = tls_->next(count);
+    if (!made) return false;  // no memory: what is wrong with the options was told before the run
+    engine = std::move(*made);
+  }
+  Connection* connection = context_.make_connection(user, of_user);
+  if (connection == nullptr) {
+    if (engine) tls_->leave(*engine);
+    return false;
+  }
+  DialOptions options{
+      .target = &options_.target, .socket = options_.socket, .timeout = options_.timeout};
+  if (!options_.sources.empty()) {
+    options.socket.source = &options_.sources[place % options_.sources.size()];
+  }
+  into = connection;
+  connection->dial(options, std::move(engine));
+  return true;
+}
+
+void Dialer::closed(Connection& connection) {
+  if (connection.engine() != nullptr) tls_->leave(*connection.engine());
+}
+
+}  // namespace penstock::load

@@ -1,0 +1,39 @@
+// Dialer: the client's connections of an engine: where to, from which address, with which TLS. One
+// worker's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "connection.h"
+#include "tls_dialer.h"
+
+namespace penstock::load {
+
+struct DialerOptions {
+  Endpoint target;
+  std::vector<Endpoint> sources{};  ///< in turn; empty: the kernel chooses
+  ConnectionOptions socket{};       ///< but for the source
+  Duration timeout = 5s;            ///< for connect and handshake together
+};
+
+class Dialer {
+ public:
+  /// `tls`: null for plain connections.
+  Dialer(Context& context, DialerOptions options, std::unique_ptr<TlsDialer> tls);
+
+  /// Dials from the source that is `place`'s. `into` is set before `user` is called back, which may
+  /// happen within. False: there is no room now, since too many connections are closing.
+  [[nodiscard]] bool dial(User& user, void* of_user, std::uint64_t place, Connection*& into,
+                          Counters& count);
+  /// In on_closed(), for each connection.
+  void closed(Connection& connection);
+
+ private:
+  Context& context_;
+  DialerOptions options_;
+  std::unique_ptr<TlsDialer> tls_;
+};
+
+}  // namespace penstock::load
