@@ -35,8 +35,8 @@ def secured(t):
 def bulk(t):
     for options in ((), secured(t)):
         serve = Serve(t, *options)
-        told, text = run(t, serve.address, "--mode", "bulk", "--direction", "both", "-c", 4, "-t", 2,
-                         "-d", "1s", "--rate", 50, *(["--tls"] if options else []))
+        shape = ["-c", 4, "-t", 2, "-d", "1s", "--rate", 50, *(["--tls"] if options else [])]
+        told, text = run(t, serve.address, "--mode", "bulk", "--direction", "both", *shape)
         seen = serve.stop()
         count, streams = told["count"], told["run"]["streams"]
         expect(count["streams"] == 4 and all(each["whole"] for each in streams), f"{count}")
@@ -115,8 +115,8 @@ def chaos(t):
     expect(tallies["reset: reset by us"] >= 5, f"{tallies}")
     expect(told["count"]["operations"] == 100 and told["errors"] == {}, f"{told['count']}")
     expect(seen["accepted"] == told["count"]["connections"], f"{seen} {told['count']}")
-    told, _ = run(t, Serve(t, "http").address, "--mode", "chaos", "--chaos", "silent,reset", "-c", 4,
-                  "--active", 0, "-d", "300ms")
+    told, _ = run(t, Serve(t, "http").address, "--mode", "chaos", "--chaos", "silent,reset",
+                  "-c", 4, "--active", 0, "-d", "300ms")
     names = {each["name"].partition(":")[0] for each in told["run"]["tallies"]}
     expect(names == {"silent", "reset"}, f"{names}")
 

@@ -105,6 +105,9 @@ class Driving {
                                  Worker::Engines all;
                                  all.push_back(make(context));
                                  engine_ = all.back().get();
+                                 auto alarm = std::make_unique<Alarm>(context);
+                                 alarm_ = alarm.get();
+                                 all.push_back(std::move(alarm));
                                  return all;
                                });
     REQUIRE(made);
@@ -119,8 +122,7 @@ class Driving {
   }
   void turn_for(Duration time) {
     const Instant end = kernel_.now() + time;
-    // Nothing may happen that would end a turn.
-    OwnAlarm alarm(*worker_, time);
+    alarm_->set(end);
     while (kernel_.now() < end) turn();
   }
   /// Stops it, waits for what is under way, and says what was measured.
@@ -138,17 +140,25 @@ class Driving {
   }
 
  private:
-  /// Wakes the worker when the time is over.
-  class OwnAlarm {
+  /// Ends a turn in which nothing else happens.
+  class Alarm final : public Engine {
    public:
-    OwnAlarm(Worker& worker, Duration time)
-        : thread_([&worker, time] {
-            std::this_thread::sleep_for(time);
-            worker.cut(std::make_unique<Recorder>());
-          }) {}
+    explicit Alarm(Context& context) : context_(context) {}
+    void set(Instant at) { at_ = at; }
+    void prepare() override {}
+    [[nodiscard]] bool prepared() const noexcept override { return true; }
+    void begin(Instant /*at*/) override {}
+    [[nodiscard]] Instant next_tick() const noexcept override { return at_; }
+    void tick() override {
+      if (at_ <= context_.now) at_ = never;
+    }
+    void stop() override {}
+    void abandon() override {}
+    [[nodiscard]] bool done() const noexcept override { return true; }
 
    private:
-    std::jthread thread_;
+    Context& context_;
+    Instant at_ = never;
   };
   void turn() {
     const auto more = worker_->turn();
@@ -159,6 +169,7 @@ class Driving {
   io::LinuxKernel kernel_;
   std::unique_ptr<Worker> worker_;
   Engine* engine_ = nullptr;
+  Alarm* alarm_ = nullptr;
 };
 
 /// Connections to there. `tls`: a client's, or null.
