@@ -18,6 +18,7 @@
 #include "outputs.h"
 #include "penstock/load/report_text.h"
 #include "run_command.h"
+#include "search.h"
 #include "serve_command.h"
 
 namespace penstock::load {
@@ -33,6 +34,10 @@ constexpr const char* run_examples =
     "  penstock-load run http://127.0.0.1:8080/ --mode http --closed   HTTP/1.1, closed loop\n"
     "  penstock-load run 127.0.0.1:8443 --mode tls --rate 500 --close rst   TLS handshakes\n"
     "  penstock-load run 127.0.0.1:7000 --mode conn --rate 2k --source 127.0.0.0/24\n"
+    "  penstock-load run 127.0.0.1:7000 --rate max --slo 'p99<5ms,err<0.1%'   the highest rate\n"
+    "  penstock-load run 127.0.0.1:7000 --mode bulk --direction both -c 4 -d 30s\n"
+    "  penstock-load run 127.0.0.1:7000 --mode hold -c 10000 --watch-pid 4711\n"
+    "  penstock-load run 127.0.0.1:7000 --mode chaos --chaos slowloris,garbage -c 100\n"
     "  penstock-load run 127.0.0.1:7000 --rate 5k --assert 'p99<2ms,err==0'\n"
     "Exit codes: 0 done, 1 wrong bytes or nothing went well, 3 an assertion failed, 4 the\n"
     "generator was too busy to judge, 64 usage.";
@@ -67,6 +72,12 @@ class Teller {
                              : live_line(state));
     std::fflush(stdout);
   }
+  /// An attempt of a search has ended.
+  void tell(const Step& step) {
+    fmt::print("{}", attempt_line(step));
+    std::fflush(stdout);
+    redraw_ = Redraw::first;
+  }
 
  private:
   bool live_;
@@ -80,10 +91,12 @@ int run(const RunCommand& command, const std::string& command_line) {
   if (!signals) return failed(signals.error());
   options->command_line = command_line;
   Teller teller(options->live);
-  auto run =
-      run_load(*options, *signals, [&teller](const LiveState& state) { teller.tell(state); });
+  const auto progress = [&teller](const LiveState& state) { teller.tell(state); };
+  const auto attempt = [&teller](const Step& step) { teller.tell(step); };
+  auto run = options->search ? search_rate(*options, *signals, progress, attempt)
+                             : run_load(*options, *signals, progress);
   if (!run) return failed(run.error());
-  judge(*run, options->conditions);
+  if (!options->search) judge(*run, options->conditions);
   const RunSummary summary = summarize(*run);
   fmt::print("\n{}", text_report(summary));
   const Histogram& latency = run->total.histogram(Measure::latency);

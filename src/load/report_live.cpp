@@ -2,10 +2,12 @@
 #include "penstock/load/report_live.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <vector>
 
 #include "penstock/load/rate_profile.h"
 #include "penstock/load/units.h"
@@ -62,6 +64,17 @@ std::string live_line(const LiveState& state) {
       duration_text(last.latency_p50), duration_text(last.latency_p99),
       duration_text(last.latency_max), last.waiting, last.errors,
       state.warming_up ? "  (warm-up)" : "");
+}
+
+std::string attempt_line(const Step& step) {
+  std::vector<std::string> reasons;
+  const std::string text =
+      fmt::format("{}/s {}", number_text(step.asked_per_second), step.holds() ? "holds" : "fails");
+  for (const Finding& finding : step.findings) {
+    if (finding.holds && !step.holds()) continue;
+    reasons.push_back(finding.text);
+  }
+  return fmt::format("{}: {}\n", text, fmt::join(reasons, ", "));
 }
 
 std::string live_view(const LiveState& state, std::size_t columns, Redraw redraw) {

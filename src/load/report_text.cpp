@@ -176,7 +176,7 @@ std::string steps(const RunFacts& facts) {
         number_text(step.achieved_per_second) + "/s", step.errors, duration_text(step.latency_p50),
         duration_text(step.latency_p99), duration_text(step.latency_max));
     if (!step.findings.empty()) {
-      text += std::ranges::all_of(step.findings, &Finding::holds) ? "  holds" : "  fails";
+      text += step.holds() ? "  holds" : "  fails";
     }
     text += "\n";
   }

@@ -35,7 +35,10 @@ void RunCommand::add_to(CLI::App& command) {
                   "rr: requests and answers; conn: a connection each; tls: handshakes; http; "
                   "bulk: streams; hold: idle connections; chaos: hostile clients (rr)")
       ->option_text("MODE");
-  command.add_option("--rate", rate_, "open loop: operations a second, such as 5000 or 20k")
+  command
+      .add_option(
+          "--rate", rate_,
+          "open loop: operations a second, such as 5000 or 20k; max: search for the highest")
       ->option_text("N");
   command.add_option("--ramp", ramp_, "open loop: a rate that grows, FROM:TO:DURATION")
       ->option_text("RAMP");
@@ -43,7 +46,9 @@ void RunCommand::add_to(CLI::App& command) {
       ->option_text("STEPS");
   command.add_option("--arrival", arrival_, "uniform or poisson (uniform)")->option_text("KIND");
   command.add_flag("--closed", closed_, "closed loop: the next operation begins when one ends");
-  command.add_option("-d,--duration", duration_, "how long (10s)")->option_text("TIME");
+  command
+      .add_option("-d,--duration", duration_, "how long (10s); with --rate max: an attempt (3s)")
+      ->option_text("TIME");
   command.add_option("--warmup", warmup_, "not measured, at the beginning (0s)")
       ->option_text("TIME");
   command.add_option("-n,--count", operations_, "end after so many operations")->option_text("N");
@@ -84,6 +89,11 @@ void RunCommand::add_more(CLI::App& command) {
   command.add_option("--body", body_, "http: the request's body")->option_text("TEXT");
   command.add_option("--assert", assert_, "conditions to meet, 'p99<2ms,err==0'; else exit 3")
       ->option_text("LIST");
+  command
+      .add_option("--slo", slo_, "with --rate max: what the rate has to meet, 'p99<5ms,err<0.1%'")
+      ->option_text("LIST");
+  command.add_option("--start-rate", start_rate_, "with --rate max: where the search begins (1k)")
+      ->option_text("N");
   command.add_option("--label", labels_, "NAME=TEXT for the outputs, several times")
       ->option_text("LABEL");
   command.add_flag("--no-live", no_live_, "a line an interval on a terminal, too");
@@ -185,7 +195,13 @@ Result<void> RunCommand::set_target(RunOptions& options) const {
 }
 
 Result<void> RunCommand::set_shape(RunOptions& options) const {
-  if (auto set = read_duration("--duration", duration_, options.duration); !set) return set;
+  options.search = rate_ == "max";
+  const std::string duration = options.search ? "3s" : "10s";
+  if (auto set =
+          read_duration("--duration", duration_.empty() ? duration : duration_, options.duration);
+      !set) {
+    return set;
+  }
   const int shapes =
       int{!rate_.empty()} + int{!ramp_.empty()} + int{!steps_.empty()} + int{closed_};
   const bool crowd = has_crowd(options.mode);
@@ -200,11 +216,17 @@ Result<void> RunCommand::set_shape(RunOptions& options) const {
   }
   options.closed_loop = closed_;
   const std::string usual = crowd && shapes == 0 && active_ > 0 ? beside_rate : "";
-  if (const std::string& text = rate_.empty() ? usual : rate_; !text.empty()) {
+  if (const std::string& text = options.search  ? start_rate_
+                                : rate_.empty() ? usual
+                                                : rate_;
+      !text.empty()) {
     auto rate = parse_rate(text);
-    if (!rate) return fail(fmt::format("--rate: {}", rate.error().message));
+    if (!rate) {
+      const char* option = options.search ? "--start-rate" : "--rate";
+      return fail(fmt::format("{}: {}", option, rate.error().message));
+    }
     options.profile = {{*rate, *rate, options.duration}};
-    options.profile_text = text;
+    options.profile_text = options.search ? "max" : text;
   }
   if (const std::string& text = ramp_.empty() ? steps_ : ramp_; !text.empty()) {
     auto profile = ramp_.empty() ? parse_steps(text) : parse_ramp(text);
@@ -251,9 +273,16 @@ Result<void> RunCommand::set_limits(RunOptions& options) const {
   }
   if (auto set = read_duration("--interval", interval_, options.interval); !set) return set;
   if (auto set = read_word("--close", close_, {"fin", "rst"}, options.ending); !set) return set;
-  if (assert_.empty()) return {};
-  auto conditions = parse_conditions(assert_);
-  if (!conditions) return fail(fmt::format("--assert: {}", conditions.error().message));
+  const std::string& text = options.search ? slo_ : assert_;
+  if (options.search && text.empty()) {
+    return fail("--rate max searches for the highest rate that meets --slo: say what to meet");
+  }
+  if (text.empty()) return {};
+  auto conditions = parse_conditions(text);
+  if (!conditions) {
+    const char* option = options.search ? "--slo" : "--assert";
+    return fail(fmt::format("{}: {}", option, conditions.error().message));
+  }
   options.conditions = std::move(*conditions);
   return {};
 }

@@ -40,7 +40,7 @@ class RunCommand {
   std::string steps_;
   std::string arrival_ = "uniform";
   bool closed_ = false;
-  std::string duration_ = "10s";
+  std::string duration_;  // empty: the load's own default
   std::string warmup_ = "0s";
   std::uint64_t operations_ = 0;
   std::uint32_t connections_ = 0;  // 0: the mode's own default
@@ -76,6 +76,8 @@ class RunCommand {
   std::vector<std::string> headers_;
   std::string body_;
   std::string assert_;
+  std::string slo_;
+  std::string start_rate_ = "1k";
   OutputFiles files_;
   std::vector<std::string> labels_;
   bool no_live_ = false;

@@ -68,6 +68,7 @@ struct RunOptions {
   bool closed_loop = false;
   RateProfile profile{};  ///< open loop
   std::string profile_text{};
+  bool search = false;   ///< for the highest rate that meets the conditions, from the profile's on
   bool stepped = false;  ///< each segment of the profile is a step to be told of
   Arrival arrival = Arrival::uniform;
   Duration duration = 10s;

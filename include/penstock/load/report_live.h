@@ -32,6 +32,9 @@ struct LiveState {
 /// A line for an interval, with its newline: where the output is not a terminal.
 [[nodiscard]] std::string live_line(const LiveState& state);
 
+/// A line for an attempt of a search, with its newline.
+[[nodiscard]] std::string attempt_line(const Step& step);
+
 enum class Redraw : std::uint8_t {
   first,  ///< below what the terminal shows
   again,  ///< over the last one, the cursor is where that one left it

@@ -3,6 +3,7 @@
 // Values, without a clock or a file.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -80,6 +81,10 @@ struct Step {
   Duration latency_p99{};
   Duration latency_max{};
   std::vector<Finding> findings;  ///< of --slo
+
+  [[nodiscard]] bool holds() const noexcept {
+    return std::ranges::all_of(findings, &Finding::holds);
+  }
 };
 
 /// What a watched process held and had used at a time.
