@@ -76,6 +76,7 @@ void fields(V& visit, Interval& it) {
   visit("latency_p99_ns", it.latency_p99);
   visit("latency_max_ns", it.latency_max);
   visit("lag_p99_ns", it.lag_p99);
+  visit("latency_up_to_ns", it.latency_buckets);
 }
 
 template <class V>

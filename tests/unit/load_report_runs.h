@@ -34,7 +34,10 @@ inline Interval made_up_interval(int second) {
           .latency_p50 = 100us,
           .latency_p99 = 990us + 10us * second,
           .latency_max = 2ms,
-          .lag_p99 = 5us};
+          .lag_p99 = 5us,
+          .latency_buckets = {{.up_to = 98'303ns, .count = 500},
+                              {.up_to = 131'071ns, .count = 490},
+                              {.up_to = 2'097'151ns, .count = 10}}};
 }
 
 /// 10,000 operations in 10 s: latencies 1us, 2us … 10ms, the service half of it.

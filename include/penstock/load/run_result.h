@@ -56,6 +56,15 @@ struct Health {
   std::vector<std::string> unfit_reasons;  ///< clauses, "worker 2 used 97% of its CPU"; none: fit
 };
 
+/// Latencies up to `up_to` and above the bucket before it. There are two buckets to each doubling:
+/// their last values are 2^k - 1 and 3 * 2^k - 1 ns.
+struct LatencyBucket {
+  Duration up_to{};
+  std::uint64_t count = 0;
+
+  friend bool operator==(const LatencyBucket&, const LatencyBucket&) = default;
+};
+
 /// An interval of the time series. Small, as a long run has many.
 struct Interval {
   Duration offset{};  ///< of its start, from the start of the run, warm-up included
@@ -67,6 +76,7 @@ struct Interval {
   Duration latency_p99{};
   Duration latency_max{};
   Duration lag_p99{};
+  std::vector<LatencyBucket> latency_buckets{};  ///< ascending, without the empty ones
 };
 
 /// One step of --steps, or one attempt of the search for the highest rate.
