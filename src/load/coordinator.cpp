@@ -55,7 +55,7 @@ class Run {
       const std::function<void(const LiveState&)>& on_progress)
       : options_(options), signals_(signals), on_progress_(on_progress) {
     result_.facts.settings = settings_of(options);
-    result_.facts.warmup = options.warmup;
+    if (!options.operations) result_.facts.planned = options.duration;
   }
 
   Result<RunResult> go() {
@@ -267,6 +267,7 @@ class Run {
     RunFacts& facts = result_.facts;
     const Duration whole = ended_ - began_;
     facts.duration = std::max(whole - options_.warmup, Duration(1));
+    facts.warmup = std::min(options_.warmup, whole);
     facts.asked_per_second = asked_per_second(options_.warmup, whole);
     facts.achieved_per_second =
         static_cast<double>(result_.total.count.operations) / seconds(facts.duration);

@@ -96,6 +96,7 @@ void fields(V& visit, RunFacts& it) {
   visit("settings", it.settings);
   visit("duration_ns", it.duration);
   visit("warmup_ns", it.warmup);
+  visit("planned_ns", it.planned);
   visit("asked_per_second", it.asked_per_second);
   visit("achieved_per_second", it.achieved_per_second);
   visit("in_flight_at_deadline", it.in_flight_at_deadline);

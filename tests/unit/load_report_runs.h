@@ -45,6 +45,7 @@ inline RunResult made_up_run() {
   RunResult run{.facts = {.settings = made_up_settings(),
                           .duration = 10s,
                           .warmup = 1s,
+                          .planned = 11s,
                           .asked_per_second = 1000,
                           .achieved_per_second = 1000,
                           .in_flight_at_deadline = 3,
@@ -112,6 +113,7 @@ inline RunResult interrupted_run() {
   RunResult run = made_up_run();
   run.facts.settings.loop = Loop::closed;
   run.facts.asked_per_second = 0;
+  run.facts.planned = 60s;
   run.facts.interrupted = true;
   return run;
 }
