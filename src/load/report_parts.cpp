@@ -63,6 +63,15 @@ std::string counted(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
+std::string connections_text(const Counters& count) {
+  std::string text = fmt::format("{} opened", count.connections);
+  if (count.handshakes_full + count.handshakes_resumed > 0) {
+    text += fmt::format("; TLS handshakes {} full, {} resumed", count.handshakes_full,
+                        count.handshakes_resumed);
+  }
+  return text;
+}
+
 std::string health_text(const RunFacts& facts) {
   std::string text;
   if (facts.settings.loop == Loop::open) {
