@@ -9,6 +9,7 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "codec_http.h"
 #include "codec_rr.h"
@@ -25,6 +26,8 @@ constexpr Duration run_up = 20ms;
 constexpr Duration look_again = 5ms;
 /// What a worker may take to close its connections, beyond the timeout of an operation.
 constexpr Duration closing_time = 2s;
+/// Beyond it the end of an interval would be late.
+constexpr Duration handover_patience = 100ms;
 constexpr Duration interrupted_patience = 1s;
 
 /// The n-th of so many nearly equal parts of a whole.
@@ -222,16 +225,26 @@ class Run {
     tell(std::max(now(), told_ + Duration(1)));
   }
 
-  /// Asks every worker for what it has measured and waits a moment for it.
+  /// Asks every worker for what it has measured and waits a moment for it. What a worker that does
+  /// not get the CPU hands over later belongs to the next interval.
   Recorder take_measured() {
+    Recorder seen;
+    std::set<const Worker*> heard;
+    const auto hear = [&](Worker& each) {
+      for (const auto& measured : each.take_measured()) {
+        seen.merge(*measured);
+        heard.insert(&each);
+      }
+    };
     if (!stations_.ended()) {
       stations_.each([](Worker& each) { each.cut(std::make_unique<Recorder>()); });
-      wait_until(now() + look_again);
+      const Instant limit = now() + handover_patience;
+      do {
+        wait_until(now() + look_again);
+        stations_.each(hear);
+      } while (heard.size() < options_.threads && now() < limit && !stations_.ended());
     }
-    Recorder seen;
-    stations_.each([&seen](Worker& each) {
-      for (const auto& measured : each.take_measured()) seen.merge(*measured);
-    });
+    stations_.each(hear);
     return seen;
   }
 
