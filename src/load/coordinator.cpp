@@ -17,6 +17,7 @@
 #include "penstock/base/cpus.h"
 #include "penstock/base/descriptor_limit.h"
 #include "station.h"
+#include "step_log.h"
 
 namespace penstock::load {
 namespace {
@@ -56,7 +57,10 @@ class Run {
  public:
   Run(const RunOptions& options, Signals& signals,
       const std::function<void(const LiveState&)>& on_progress)
-      : options_(options), signals_(signals), on_progress_(on_progress) {
+      : options_(options),
+        signals_(signals),
+        on_progress_(on_progress),
+        steps_(options.profile, options.warmup) {
     result_.facts.settings = settings_of(options);
     if (!options.operations) result_.facts.planned = options.duration;
   }
@@ -202,9 +206,10 @@ class Run {
     const Instant end = began_ + options_.duration;
     while (now() < end && interruptions_ == 0 && !stations_.ended() &&
            !stations_.all([](const Worker& each) { return each.exhausted(); })) {
-      const Instant next = std::min(told_ + options_.interval, end);
-      wait_until(std::min(next, now() + 100ms));
-      if (now() >= told_ + options_.interval) tell(told_ + options_.interval);
+      const Duration from = told_ - began_;
+      const Instant next = began_ + steps_.cut(from, from + options_.interval);
+      wait_until(std::min({next, end, now() + 100ms}));
+      if (now() >= next) tell(next);
     }
     ended_ = std::clamp(now(), began_, end);
     stations_.each([](Worker& each) { each.stop(); });
@@ -258,6 +263,7 @@ class Run {
         summarize(measured, {.offset = offset, .length = end - told_, .waiting = waiting});
     told_ = end;
     result_.total.merge(measured);
+    steps_.add(measured, offset);
     result_.facts.intervals.push_back(interval);
     on_progress_({.loop = result_.facts.settings.loop,
                   .warming_up = offset < options_.warmup,
@@ -281,6 +287,7 @@ class Run {
     const Duration whole = ended_ - began_;
     facts.duration = std::max(whole - options_.warmup, Duration(1));
     facts.warmup = std::min(options_.warmup, whole);
+    facts.steps = steps_.steps(whole);
     facts.asked_per_second = asked_per_second(options_.warmup, whole);
     facts.achieved_per_second =
         static_cast<double>(result_.total.count.operations) / seconds(facts.duration);
@@ -310,6 +317,7 @@ class Run {
   Instant told_{};
   Instant ended_{};
   int interruptions_ = 0;
+  StepLog steps_;
   RunResult result_;
 };
 

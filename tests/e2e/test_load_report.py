@@ -121,6 +121,7 @@ def readable(t):
         done = load(t, serve.address, *shape, "-c", 8, "--interval", "200ms", *run_files(t, name))
         expect(done.returncode == 0, f"{name}: {done}")
         expect_readable(browser, t.dir / f"{name}.html")
+    expect("<h2>Steps</h2>" in (t.dir / "steps.html").read_text(), "a table of the steps")
     stop = threading.Timer(1, serve.process.kill)
     stop.start()
     load(t, serve.address, "--mode", "conn", "--rate", 200, "-d", "2s", "--assert", "err==0",
