@@ -285,17 +285,21 @@ class Run {
   void sum_up() {
     RunFacts& facts = result_.facts;
     const Duration whole = ended_ - began_;
-    facts.duration = std::max(whole - options_.warmup, Duration(1));
+    facts.duration = std::max(whole - options_.warmup, Duration::zero());
     facts.warmup = std::min(options_.warmup, whole);
     facts.steps = steps_.steps(whole);
     facts.asked_per_second = asked_per_second(options_.warmup, whole);
-    facts.achieved_per_second =
-        static_cast<double>(result_.total.count.operations) / seconds(facts.duration);
+    if (facts.duration > Duration::zero()) {
+      facts.achieved_per_second =
+          static_cast<double>(result_.total.count.operations) / seconds(facts.duration);
+    }
     const double took = seconds(told_ - began_);
     stations_.each([&](const Worker& each) {
       facts.in_flight_at_deadline += each.left_at_stop();
       facts.health.cpu_time += each.cpu_time();
-      facts.health.worker_cpu_shares.push_back(seconds(each.cpu_time()) / took);
+      if (whole > Duration::zero()) {
+        facts.health.worker_cpu_shares.push_back(seconds(each.cpu_time()) / took);
+      }
     });
     for (const auto& [error, why] : result_.total.reasons()) {
       const auto& info = all_errors()[static_cast<std::size_t>(error)];

@@ -23,8 +23,10 @@ double place(const Axis& axis, double value, double from, double to) {
   const double share = (value - axis.low) / (axis.high - axis.low);
   return from + (std::clamp(share, 0.0, 1.0) * (to - from));
 }
-double place_x(const Axis& axis, double value) { return place(axis, value, left, right); }
-double place_y(const Axis& axis, double value) { return place(axis, value, bottom, top); }
+/// In tenths, as it is written, so that what meets on the axis meets on the picture.
+double tenths(double value) { return std::round(10 * value) / 10; }
+double place_x(const Axis& axis, double value) { return tenths(place(axis, value, left, right)); }
+double place_y(const Axis& axis, double value) { return tenths(place(axis, value, bottom, top)); }
 
 std::string grid(const Axis& x_axis, const Axis& y_axis) {
   std::string text;
@@ -56,9 +58,6 @@ std::string shade(const Axis& x_axis, double until) {
       left, top, place_x(x_axis, until) - left, bottom - top);
 }
 
-/// As it is written.
-double tenths(double value) { return std::round(10 * value) / 10; }
-
 std::string style_of(const Curve& curve) {
   constexpr std::size_t colours = 6;
   std::string style = fmt::format("c{}", curve.colour % colours);
@@ -80,7 +79,7 @@ std::string curve_svg(const Chart& chart, const Curve& curve) {
       joined = false;
       continue;
     }
-    const Point here{tenths(place_x(chart.x, point.x)), tenths(place_y(chart.y, point.y))};
+    const Point here{place_x(chart.x, point.x), place_y(chart.y, point.y)};
     if (!joined) {
       path += fmt::format("M{:.1f} {:.1f}", here.x, here.y);
     } else if (here.y == last.y) {

@@ -135,16 +135,22 @@ std::string errors(const RunSummary& run) {
 
 std::string steps(const RunFacts& facts) {
   if (facts.steps.empty()) return "";
-  std::string rows =
-      row("th", {"asked", "achieved", "operations", "errors", "p50", "p99", "max", "conditions"});
+  const bool judged =
+      std::ranges::any_of(facts.steps, [](const Step& step) { return !step.findings.empty(); });
+  std::vector<std::string> titles = {"asked", "achieved", "done", "errors", "p50", "p99", "max"};
+  if (judged) titles.emplace_back("conditions");
+  std::string rows = row("th", titles);
   for (const Step& step : facts.steps) {
+    std::vector<std::string> cells = {number_text(step.asked_per_second) + "/s",
+                                      number_text(step.achieved_per_second) + "/s",
+                                      std::to_string(step.operations),
+                                      std::to_string(step.errors),
+                                      duration_text(step.latency_p50),
+                                      duration_text(step.latency_p99),
+                                      duration_text(step.latency_max)};
     const bool hold = std::ranges::all_of(step.findings, &Finding::holds);
-    rows +=
-        row("td", {number_text(step.asked_per_second) + "/s",
-                   number_text(step.achieved_per_second) + "/s", std::to_string(step.operations),
-                   std::to_string(step.errors), duration_text(step.latency_p50),
-                   duration_text(step.latency_p99), duration_text(step.latency_max),
-                   step.findings.empty() ? "-" : (hold ? "hold" : "fail")});
+    if (judged) cells.emplace_back(step.findings.empty() ? "-" : (hold ? "hold" : "fail"));
+    rows += row("td", cells);
   }
   return "<h2>Steps</h2>\n" + table(rows);
 }

@@ -43,7 +43,8 @@ std::string shape_text(const RunSettings& settings) {
 }
 
 std::string span_text(const RunFacts& facts) {
-  if (facts.duration <= Duration(1)) {
+  if (facts.duration <= Duration::zero()) {
+    if (facts.warmup <= Duration::zero()) return "nothing: it ended as it began";
     return fmt::format("nothing: it ended in the warm-up, after {}", duration_text(facts.warmup));
   }
   if (facts.warmup <= Duration::zero()) return duration_text(facts.duration);

@@ -55,6 +55,7 @@ void join_remnant(std::vector<Interval>& intervals) {
 
 std::vector<Interval> measured(const RunFacts& facts) {
   std::vector<Interval> result;
+  if (facts.duration <= Duration::zero()) return result;
   for (const Interval& interval : facts.intervals) {
     if (end_of(interval) <= facts.warmup) continue;
     Interval& shown = result.emplace_back(interval);

@@ -36,7 +36,7 @@ h2 { font-size: 1.1rem; margin: 28px 0 10px; overflow-wrap: anywhere; }
 .tile { padding: 10px 12px; }
 .tile b { display: block; font-size: 1.25rem; line-height: 1.3; font-weight: 600; }
 .tile span { color: var(--soft); font-size: .85rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr));
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr));
   gap: 14px; }
 figure { margin: 0; padding: 12px 10px 6px; min-width: 0; }
 figcaption { font-weight: 600; padding: 0 4px; }

@@ -175,6 +175,24 @@ TEST_CASE("the warm-up is shaded, and nothing is drawn where nothing is measured
   CHECK(times_in(chart_of(run, "Throughput"), "class=\"shade\"") == 0);
 }
 
+TEST_CASE("a run that ended in its warm-up has no charts, and numbers that can be") {
+  RunResult run = run_without_operation();
+  run.facts.warmup = 1s;
+  run.facts.duration = 0s;
+  run.total.count.bytes_in = 1000;
+  run.facts.intervals = {{.offset = 0s, .length = 1s, .count = {}},
+                         {.offset = 1s, .length = 1ms, .count = {}}};
+  const std::string html = html_of(run);
+  CHECK_THAT(html, !ContainsSubstring("<figure>") && ContainsSubstring("0B/s in, 0B/s out"));
+}
+
+TEST_CASE("a table of steps has a column for conditions where there are any") {
+  RunResult run = run_with_errors();
+  CHECK_THAT(html_of(run), ContainsSubstring("<th>conditions</th>"));
+  run.facts.steps.front().findings.clear();
+  CHECK_THAT(html_of(run), !ContainsSubstring("<th>conditions</th>"));
+}
+
 TEST_CASE("a curve of latencies is broken off where there are none") {
   RunResult run = made_up_run();
   run.facts.intervals[5].latency_p50 = run.facts.intervals[5].latency_p99 =

@@ -88,11 +88,13 @@ TEST_CASE(
     "the report of a run that was interrupted in its warm-up says that nothing was measured") {
   RunResult run = run_without_operation();
   run.facts.warmup = 400ms;
-  run.facts.duration = 1ns;
+  run.facts.duration = 0ns;
   run.facts.interrupted = true;
   const std::string text = text_report(summarize(run));
   CHECK_THAT(text, ContainsSubstring("nothing: it ended in the warm-up, after 400ms\n"));
   CHECK_THAT(text, ContainsSubstring("verdict      INTERRUPTED: no operation had gone well\n"));
+  run.facts.warmup = 0ns;
+  CHECK_THAT(text_report(summarize(run)), ContainsSubstring("nothing: it ended as it began\n"));
 }
 
 TEST_CASE("a failure that is seen in partial results says so") {

@@ -94,10 +94,10 @@ struct Step {
 /// What both of RunResult and RunSummary say.
 struct RunFacts {
   RunSettings settings;
-  Duration duration{};             ///< measured time: without the warm-up
-  Duration warmup{};               ///< before
-  Duration planned{};              ///< of both, as asked for; zero where operations are counted
-  double asked_per_second = 0;     ///< mean over `duration`; zero in a closed loop
+  Duration duration{};          ///< measured time: without the warm-up; zero: it did not come to it
+  Duration warmup{};            ///< before
+  Duration planned{};           ///< of both, as asked for; zero where operations are counted
+  double asked_per_second = 0;  ///< mean over `duration`; zero in a closed loop
   double achieved_per_second = 0;  ///< operations that went well
   std::uint64_t in_flight_at_deadline = 0;
   Health health;
