@@ -9,13 +9,14 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "penstock/base/cpus.h"
 #include "penstock/base/descriptor_limit.h"
 #include "process_watch.h"
 #include "run_notes.h"
 #include "station.h"
-#include "step_taker.h"
+#include "step_log.h"
 #include "workload.h"
 
 namespace penstock::load {
@@ -26,6 +27,8 @@ constexpr Duration run_up = 20ms;
 constexpr Duration look_again = 5ms;
 /// What a worker may take to close its connections, beyond the timeout of an operation.
 constexpr Duration closing_time = 2s;
+/// Beyond it the end of an interval would be late.
+constexpr Duration handover_patience = 100ms;
 constexpr Duration interrupted_patience = 1s;
 
 class Run {
@@ -35,9 +38,9 @@ class Run {
       : options_(options),
         signals_(signals),
         on_progress_(on_progress),
-        steps_(options.stepped ? options.profile : RateProfile()) {
+        steps_(options.profile, options.warmup) {
     result_.facts.settings = settings_of(options);
-    result_.facts.warmup = options.warmup;
+    if (!options.operations) result_.facts.planned = options.duration;
   }
 
   Result<RunResult> go() {
@@ -180,10 +183,10 @@ class Run {
 
   /// When what was measured is taken next: an interval, the warm-up or a step ends.
   [[nodiscard]] Instant next_cut(Instant end) const {
-    Instant next = std::min(told_ + options_.interval, end);
-    if (told_ < began_ + options_.warmup) next = std::min(next, began_ + options_.warmup);
-    if (options_.stepped) next = std::min(next, began_ + steps_.ends());
-    return next;
+    const Duration from = told_ - began_;
+    Duration cut = steps_.cut(from, from + options_.interval);
+    if (from < options_.warmup) cut = std::min(cut, options_.warmup);
+    return std::min(began_ + cut, end);
   }
 
   /// Lets what is under way end.
@@ -200,16 +203,26 @@ class Run {
     tell(std::max(now(), told_ + Duration(1)));
   }
 
-  /// Asks every worker for what it has measured and waits a moment for it.
+  /// Asks every worker for what it has measured and waits a moment for it. What a worker that does
+  /// not get the CPU hands over later belongs to the next interval.
   Recorder take_measured() {
+    Recorder seen;
+    std::set<const Worker*> heard;
+    const auto hear = [&](Worker& each) {
+      for (const auto& measured : each.take_measured()) {
+        seen.merge(*measured);
+        heard.insert(&each);
+      }
+    };
     if (!stations_.ended()) {
       stations_.each([](Worker& each) { each.cut(std::make_unique<Recorder>()); });
-      wait_until(now() + look_again);
+      const Instant limit = now() + handover_patience;
+      do {
+        wait_until(now() + look_again);
+        stations_.each(hear);
+      } while (heard.size() < options_.threads && now() < limit && !stations_.ended());
     }
-    Recorder seen;
-    stations_.each([&seen](Worker& each) {
-      for (const auto& measured : each.take_measured()) seen.merge(*measured);
-    });
+    stations_.each(hear);
     return seen;
   }
 
@@ -223,10 +236,10 @@ class Run {
     const Interval interval =
         summarize(measured, {.offset = offset, .length = end - told_, .waiting = waiting});
     if (offset >= options_.warmup && ended_ == Instant()) window_.add(measured.count);
-    if (options_.stepped) steps_.add(measured, end - began_);
     (void)watch(end - began_);  // one that has ended since has been looked at before
     told_ = end;
     result_.total.merge(measured);
+    steps_.add(measured, offset);
     result_.facts.intervals.push_back(interval);
     on_progress_({.loop = result_.facts.settings.loop,
                   .warming_up = offset < options_.warmup,
@@ -248,19 +261,25 @@ class Run {
   void sum_up() {
     RunFacts& facts = result_.facts;
     const Duration whole = ended_ - began_;
-    facts.duration = std::max(whole - options_.warmup, Duration(1));
+    facts.duration = std::max(whole - options_.warmup, Duration::zero());
+    facts.warmup = std::min(options_.warmup, whole);
+    facts.steps = steps_.steps(whole);
     facts.asked_per_second = asked_per_second(options_.warmup, whole);
-    facts.achieved_per_second =
-        static_cast<double>(result_.total.count.operations) / seconds(facts.duration);
-    if (options_.stepped) facts.steps = steps_.take();
+    if (facts.duration > Duration::zero()) {
+      facts.achieved_per_second =
+          static_cast<double>(result_.total.count.operations) / seconds(facts.duration);
+    }
     facts.streams = result_.total.streams();
-    for (const auto& [name, count] : result_.total.tallies())
+    for (const auto& [name, count] : result_.total.tallies()) {
       facts.tallies.push_back({name, count});
+    }
     const double took = seconds(told_ - began_);
     stations_.each([&](const Worker& each) {
       facts.in_flight_at_deadline += each.left_at_stop();
       facts.health.cpu_time += each.cpu_time();
-      facts.health.worker_cpu_shares.push_back(seconds(each.cpu_time()) / took);
+      if (whole > Duration::zero()) {
+        facts.health.worker_cpu_shares.push_back(seconds(each.cpu_time()) / took);
+      }
     });
     for (const auto& [error, why] : result_.total.reasons()) {
       const auto& info = all_errors()[static_cast<std::size_t>(error)];
@@ -286,7 +305,7 @@ class Run {
   int interruptions_ = 0;
   Recorder remainder_;  // measured until the end, but not told of yet
   Counters window_;     // of what was measured between the warm-up and the end
-  StepTaker steps_;
+  StepLog steps_;
   RunResult result_;
 };
 

@@ -131,6 +131,12 @@ std::string table(std::span<const CompareRow> rows, std::span<const std::size_t>
 
 std::string run_name(std::size_t index) { return fmt::format("#{}", index + 1); }
 
+std::string run_label(std::span<const RunSummary> runs, std::size_t index) {
+  std::string text = run_name(index);
+  for (const NamedText& label : runs[index].facts.settings.labels) text += " " + label.text;
+  return text;
+}
+
 std::string run_title(const RunSummary& run) {
   const RunSettings& settings = run.facts.settings;
   std::string title =

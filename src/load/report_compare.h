@@ -22,6 +22,8 @@ struct CompareRow {
 [[nodiscard]] std::vector<CompareRow> compare_rows(std::span<const RunSummary> runs);
 /// "#2": `index` counts from 0.
 [[nodiscard]] std::string run_name(std::size_t index);
+/// "#2 base": with its labels, in a legend.
+[[nodiscard]] std::string run_label(std::span<const RunSummary> runs, std::size_t index);
 /// "rr on host:port: OPEN loop at 5k, uniform arrivals; name=base"
 [[nodiscard]] std::string run_title(const RunSummary& run);
 /// Why the runs are not as comparable as they look, as sentences.

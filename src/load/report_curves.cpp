@@ -1,4 +1,4 @@
-// Time series are thinned out before they are drawn: a chart has no more columns than that.
+// Numbers of intervals are drawn as levels, as wide as the interval.
 #include "report_curves.h"
 
 #include <fmt/format.h>
@@ -12,36 +12,14 @@
 #include "penstock/load/rate_profile.h"
 #include "report_chart.h"
 #include "report_compare.h"
+#include "report_heat_map.h"
 #include "report_parts.h"
+#include "report_series.h"
 
 namespace penstock::load {
 namespace {
 
-constexpr std::size_t most_intervals = 400;
-
-/// Neighbours become one with their sums and the worst of their latencies.
-std::vector<Interval> thinned(const std::vector<Interval>& intervals) {
-  const std::size_t group = (intervals.size() + most_intervals - 1) / most_intervals;
-  if (group <= 1) return intervals;
-  std::vector<Interval> result;
-  for (std::size_t i = 0; i < intervals.size(); ++i) {
-    const Interval& from = intervals[i];
-    if (i % group == 0) {
-      result.push_back(from);
-      continue;
-    }
-    Interval& into = result.back();
-    into.length = std::max(from.offset + from.length - into.offset, Duration::zero());
-    into.count.operations += from.count.operations;
-    into.errors += from.errors;
-    into.waiting = std::max(into.waiting, from.waiting);
-    into.latency_p50 = std::max(into.latency_p50, from.latency_p50);
-    into.latency_p99 = std::max(into.latency_p99, from.latency_p99);
-    into.latency_max = std::max(into.latency_max, from.latency_max);
-    into.lag_p99 = std::max(into.lag_p99, from.lag_p99);
-  }
-  return result;
-}
+constexpr std::size_t most_intervals = 200;
 
 double end_of(const Interval& interval) { return seconds(interval.offset + interval.length); }
 
@@ -49,9 +27,9 @@ double log_of(Duration value) {
   return std::log10(std::max(static_cast<double>(value.count()), 1.0));
 }
 
+/// Of a curve: with several runs the chart's title says what it is of.
 std::string named(std::span<const RunSummary> runs, std::size_t run, std::string_view what) {
-  if (runs.size() == 1) return std::string(what);
-  return fmt::format("{} {}", run_name(run), what);
+  return runs.size() == 1 ? std::string(what) : run_label(runs, run);
 }
 
 /// An axis that all points of the curves are on.
@@ -60,6 +38,7 @@ Axis duration_axis_of(const std::vector<Curve>& curves) {
   double high = 0;
   for (const Curve& curve : curves) {
     for (const Point& point : curve.points) {
+      if (std::isnan(point.y)) continue;
       low = std::min(low, point.y);
       high = std::max(high, point.y);
     }
@@ -92,7 +71,8 @@ std::string spectrum(std::span<const RunSummary> runs) {
   for (std::size_t run = 0; run < runs.size(); ++run) {
     for (const Measure measure : {Measure::latency, Measure::service}) {
       const Distribution* distribution = runs[run].find(measure);
-      if (distribution == nullptr) continue;
+      // Of several runs there would be too many curves.
+      if (distribution == nullptr || (runs.size() > 1 && measure == Measure::service)) continue;
       // Where one of all is above.
       const double farthest = std::log10(std::max(static_cast<double>(distribution->count), 10.0));
       chart.x.high = std::max(chart.x.high, farthest);
@@ -113,39 +93,53 @@ std::string spectrum(std::span<const RunSummary> runs) {
   return chart_html(chart);
 }
 
-/// A curve for each run, of one number of its intervals.
+/// A level as long as the interval.
+void add_level(Curve& curve, const Interval& interval, double y) {
+  const double from = seconds(interval.offset);
+  const bool joined = !curve.points.empty() && !std::isnan(curve.points.back().y);
+  constexpr double apart = 1e-3;
+  if (joined && from > curve.points.back().x + apart) curve.points.push_back({from, gap});
+  curve.points.push_back({from, y});
+  curve.points.push_back({end_of(interval), y});
+}
+
+/// A curve for each run, of one number of its intervals; below zero: there is none.
 template <class F>
 std::vector<Curve> curves_of(std::span<const RunSummary> runs, std::string_view what, F&& y_of) {
   std::vector<Curve> curves;
   for (std::size_t run = 0; run < runs.size(); ++run) {
     Curve curve{.name = named(runs, run, what), .colour = run, .dashed = false, .points = {}};
-    for (const Interval& interval : thinned(runs[run].facts.intervals)) {
+    for (const Interval& interval : shown_intervals(runs[run].facts, most_intervals)) {
       const auto y = y_of(interval);
-      if (y >= 0) curve.points.push_back({end_of(interval), y});
+      if (y >= 0) add_level(curve, interval, y);
     }
     curves.push_back(std::move(curve));
   }
   return curves;
 }
 
-Axis time_axis(std::span<const RunSummary> runs) {
-  double last = 0;
-  for (const RunSummary& run : runs) {
-    for (const Interval& interval : run.facts.intervals) last = std::max(last, end_of(interval));
-  }
-  Axis axis = linear_axis(last, AxisOf::seconds);
-  axis.title = "seconds since the start";
-  return axis;
+/// The end of the warm-up of a single run; several may have different ones.
+double shaded_until(std::span<const RunSummary> runs) {
+  return runs.size() == 1 ? seconds(runs.front().facts.warmup) : 0;
 }
 
-/// Below zero: there is none, and no point.
+/// The empty chart.
+Chart over_time(std::span<const RunSummary> runs, std::string title) {
+  return {.title = std::move(title),
+          .x = time_axis(runs, shaded_until(runs)),
+          .y = {},
+          .curves = {},
+          .shaded_until = shaded_until(runs)};
+}
+
+/// None, and no point.
 template <Duration Interval::* member>
 double log_of_member(const Interval& interval) {
   return interval.*member > Duration::zero() ? log_of(interval.*member) : -1;
 }
 
 std::string latency_over_time(std::span<const RunSummary> runs) {
-  Chart chart{.title = "Latency over time", .x = time_axis(runs), .y = {}, .curves = {}};
+  Chart chart = over_time(runs, "Latency over time");
   chart.curves = curves_of(runs, "p99", log_of_member<&Interval::latency_p99>);
   if (runs.size() == 1) {
     chart.curves.front().colour = 1;
@@ -163,10 +157,8 @@ std::string latency_over_time(std::span<const RunSummary> runs) {
 }
 
 std::string lag_over_time(std::span<const RunSummary> runs) {
-  Chart chart{.title = "Lag of the generator over time",
-              .x = time_axis(runs),
-              .y = {},
-              .curves = curves_of(runs, "p99", log_of_member<&Interval::lag_p99>)};
+  Chart chart = over_time(runs, "Lag of the generator over time, p99");
+  chart.curves = curves_of(runs, "p99", log_of_member<&Interval::lag_p99>);
   if (without_points(chart.curves)) return "";
   chart.y = duration_axis_of(chart.curves);
   return chart_html(chart);
@@ -174,48 +166,77 @@ std::string lag_over_time(std::span<const RunSummary> runs) {
 
 std::string counts_over_time(std::span<const RunSummary> runs, std::string title,
                              std::vector<Curve> curves) {
-  Chart chart{
-      .title = std::move(title), .x = time_axis(runs), .y = {}, .curves = std::move(curves)};
+  Chart chart = over_time(runs, std::move(title));
+  chart.curves = std::move(curves);
   if (without_points(chart.curves)) return "";
   double high = 0;
   for (const Curve& curve : chart.curves) {
-    for (const Point& point : curve.points) high = std::max(high, point.y);
+    for (const Point& point : curve.points) {
+      if (!std::isnan(point.y)) high = std::max(high, point.y);
+    }
   }
   chart.y = linear_axis(high, AxisOf::rate);
   return chart_html(chart);
 }
 
+std::string throughput_over_time(std::span<const RunSummary> runs) {
+  auto curves = curves_of(runs, "achieved", [](const Interval& interval) {
+    return per_second(interval.count.operations, interval.length);
+  });
+  if (runs.size() == 1 && !without_points(curves)) {
+    const Duration last = Duration(std::llround(1e9 * curves.front().points.back().x));
+    const Duration asked_for = runs.front().facts.warmup + runs.front().facts.duration;
+    Curve asked{.name = "asked for", .colour = 1, .dashed = true, .points = {}};
+    double at = 0;
+    for (const RateSegment& segment :
+         asked_profile(runs.front().facts, std::min(last, asked_for))) {
+      asked.points.push_back({at, segment.from_per_second});
+      at += seconds(segment.length);
+      asked.points.push_back({at, segment.to_per_second});
+    }
+    curves.push_back(std::move(asked));
+  }
+  return counts_over_time(runs, "Throughput over time, operations per second", std::move(curves));
+}
+
+std::string errors_over_time(std::span<const RunSummary> runs) {
+  auto curves = curves_of(runs, "errors", [](const Interval& interval) {
+    return per_second(interval.errors, interval.length);
+  });
+  if (runs.size() == 1) curves.front().colour = 5;
+  return counts_over_time(runs, "Errors over time, per second", std::move(curves));
+}
+
+/// Counted at the end of each interval.
+std::string waiting_over_time(std::span<const RunSummary> runs) {
+  std::vector<Curve> curves;
+  for (std::size_t run = 0; run < runs.size(); ++run) {
+    Curve curve{.name = named(runs, run, "waiting"), .colour = run, .dashed = false, .points = {}};
+    for (const Interval& interval : shown_intervals(runs[run].facts, most_intervals)) {
+      curve.points.push_back({end_of(interval), static_cast<double>(interval.waiting)});
+    }
+    curves.push_back(std::move(curve));
+  }
+  return counts_over_time(runs, "Operations that waited for a connection", std::move(curves));
+}
+
 }  // namespace
 
 std::string charts_html(std::span<const RunSummary> runs) {
-  const auto operations = [](const Interval& interval) {
-    return per_second(interval.count.operations, interval.length);
-  };
-  const auto errors = [](const Interval& interval) {
-    return per_second(interval.errors, interval.length);
-  };
-  const auto waiting = [](const Interval& interval) {
-    return static_cast<double>(interval.waiting);
-  };
-  const auto any = [&](auto count) {
+  const auto any = [&](auto member) {
     return std::ranges::any_of(runs, [&](const RunSummary& run) {
       return std::ranges::any_of(run.facts.intervals,
-                                 [&](const Interval& interval) { return count(interval) > 0; });
+                                 [&](const Interval& interval) { return interval.*member > 0; });
     });
   };
-  std::string text = spectrum(runs) + latency_over_time(runs) +
-                     counts_over_time(runs, "Throughput over time, operations per second",
-                                      curves_of(runs, "operations/s", operations));
-  if (any(errors)) {
-    auto curves = curves_of(runs, "errors/s", errors);
-    if (runs.size() == 1) curves.front().colour = 5;
-    text += counts_over_time(runs, "Errors over time, per second", std::move(curves));
-  }
-  if (any(waiting)) {
-    text += counts_over_time(runs, "Operations that waited for a connection",
-                             curves_of(runs, "waiting", waiting));
-  }
-  return text + lag_over_time(runs);
+  const std::string heat_maps = heat_maps_html(runs);
+  std::string text = spectrum(runs) + latency_over_time(runs);
+  if (runs.size() == 1) text += heat_maps;
+  text += throughput_over_time(runs);
+  if (any(&Interval::errors)) text += errors_over_time(runs);
+  if (any(&Interval::waiting)) text += waiting_over_time(runs);
+  text += lag_over_time(runs);
+  return runs.size() == 1 ? text : text + heat_maps;
 }
 
 }  // namespace penstock::load

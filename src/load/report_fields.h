@@ -71,6 +71,7 @@ void fields(V& visit, Interval& it) {
   visit("latency_p99_ns", it.latency_p99);
   visit("latency_max_ns", it.latency_max);
   visit("lag_p99_ns", it.lag_p99);
+  visit("latency_up_to_ns", it.latency_buckets);
 }
 
 template <class V>
@@ -118,6 +119,7 @@ void fields(V& visit, RunFacts& it) {
   visit("settings", it.settings);
   visit("duration_ns", it.duration);
   visit("warmup_ns", it.warmup);
+  visit("planned_ns", it.planned);
   visit("asked_per_second", it.asked_per_second);
   visit("achieved_per_second", it.achieved_per_second);
   visit("in_flight_at_deadline", it.in_flight_at_deadline);

@@ -67,59 +67,90 @@ std::string tiles(const RunSummary& run) {
   tiles.emplace_back(std::to_string(run.error_count()), "errors");
   tiles.emplace_back(std::to_string(run.count.lost_bytes), "bytes lost");
   tiles.emplace_back(std::to_string(run.count.corrupt_streams), "streams corrupt");
+  const std::size_t faults = tiles.size() - 3;
   std::string text = "<div class=\"tiles\">\n";
-  for (const auto& [value, name] : tiles) {
-    text += fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span></div>\n", escaped(value),
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
+    const auto& [value, name] = tiles[i];
+    const std::string_view style = i >= faults && value != "0" ? "tile bad" : "tile";
+    text += fmt::format("<div class=\"{}\"><b>{}</b><span>{}</span></div>\n", style, escaped(value),
                         escaped(name));
   }
   return text + "</div>\n";
 }
 
+/// A row of the table of phases: a number of each measure.
+template <class F>
+std::string phase_row(const RunSummary& run, const std::string& name, F&& text_of) {
+  std::vector<std::string> cells = {name};
+  for (const Distribution& distribution : run.distributions) {
+    cells.push_back(text_of(distribution));
+  }
+  return row("td", cells);
+}
+
+/// The measures side by side, as a phone is too narrow for the percentiles.
 std::string measures(const RunSummary& run) {
   if (run.distributions.empty()) return note("warn", "nothing was measured");
-  std::vector<std::string> titles = {"", "count"};
-  for (const double percent : report_percentiles) titles.push_back(percentile_name(percent));
-  for (const char* title : {"max", "mean", "stdev"}) titles.emplace_back(title);
-  std::string rows = row("th", titles);
+  std::string titles = "<tr><th></th>";
+  std::string explained = "<dl class=\"soft\">\n";
   for (const Distribution& distribution : run.distributions) {
-    std::vector<std::string> cells = {measure_title(distribution.measure),
-                                      std::to_string(distribution.count)};
-    for (const Percentile& percentile : distribution.table) {
-      const bool shown = percentile.percent <= 50 || tells(distribution, percentile.percent);
-      cells.push_back(shown ? duration_text(percentile.value) : "-");
-    }
-    for (const Duration value : {distribution.max, distribution.mean, distribution.deviation}) {
-      cells.push_back(duration_text(value));
-    }
-    rows += row("td", cells);
+    const std::string title = measure_title(distribution.measure);
+    titles += tag("th", title);
+    const auto& info = all_measures()[static_cast<std::size_t>(distribution.measure)];
+    explained += tag("dt", title) + tag("dd", info.text) + "\n";
   }
-  return table(rows);
+  std::string rows = titles + "</tr>\n";
+  for (std::size_t i = 0; i < std::size(report_percentiles); ++i) {
+    const double percent = report_percentiles[i];
+    const auto shown = [&](const Distribution& of) {
+      return i < of.table.size() && (i == 0 || tells(of, percent));
+    };
+    if (std::ranges::none_of(run.distributions, shown)) continue;
+    rows += phase_row(run, percentile_name(percent), [&](const Distribution& of) {
+      return shown(of) ? duration_text(of.table[i].value) : "-";
+    });
+  }
+  rows += phase_row(run, "max", [](const Distribution& of) { return duration_text(of.max); });
+  rows += phase_row(run, "mean", [](const Distribution& of) { return duration_text(of.mean); });
+  rows +=
+      phase_row(run, "stdev", [](const Distribution& of) { return duration_text(of.deviation); });
+  rows += phase_row(run, "count", [](const Distribution& of) { return std::to_string(of.count); });
+  return table(rows) + explained + "</dl>\n";
 }
 
 std::string errors(const RunSummary& run) {
   std::vector<ErrorLine> lines = error_lines(run);
+  const std::size_t classes = lines.size();
   for (ErrorLine& line : error_details(run)) lines.push_back(std::move(line));
   if (lines.empty()) return "";
   std::string rows;
-  for (const ErrorLine& line : lines) {
-    rows += fmt::format("<tr><td>{}</td><td class=\"text\">{}</td></tr>\n", line.count,
-                        escaped(line.text));
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    // The others say once more what the classes have counted.
+    rows +=
+        fmt::format("<tr{}><td>{}</td><td class=\"text\">{}</td></tr>\n",
+                    i < classes ? "" : " class=\"soft\"", lines[i].count, escaped(lines[i].text));
   }
   return "<h2>Errors and answers</h2>\n" + table(rows);
 }
 
 std::string steps(const RunFacts& facts) {
   if (facts.steps.empty()) return "";
-  std::string rows =
-      row("th", {"asked", "achieved", "operations", "errors", "p50", "p99", "max", "conditions"});
+  const bool judged =
+      std::ranges::any_of(facts.steps, [](const Step& step) { return !step.findings.empty(); });
+  std::vector<std::string> titles = {"asked", "achieved", "done", "errors", "p50", "p99", "max"};
+  if (judged) titles.emplace_back("conditions");
+  std::string rows = row("th", titles);
   for (const Step& step : facts.steps) {
+    std::vector<std::string> cells = {number_text(step.asked_per_second) + "/s",
+                                      number_text(step.achieved_per_second) + "/s",
+                                      std::to_string(step.operations),
+                                      std::to_string(step.errors),
+                                      duration_text(step.latency_p50),
+                                      duration_text(step.latency_p99),
+                                      duration_text(step.latency_max)};
     const bool hold = std::ranges::all_of(step.findings, &Finding::holds);
-    rows +=
-        row("td", {number_text(step.asked_per_second) + "/s",
-                   number_text(step.achieved_per_second) + "/s", std::to_string(step.operations),
-                   std::to_string(step.errors), duration_text(step.latency_p50),
-                   duration_text(step.latency_p99), duration_text(step.latency_max),
-                   step.findings.empty() ? "-" : (hold ? "hold" : "fail")});
+    if (judged) cells.emplace_back(step.findings.empty() ? "-" : (hold ? "hold" : "fail"));
+    rows += row("td", cells);
   }
   return "<h2>Steps</h2>\n" + table(rows);
 }
@@ -135,9 +166,7 @@ std::string facts(const RunSummary& run) {
                                  count.operations, run.facts.in_flight_at_deadline, count.unsent)},
       {"bytes", fmt::format("{} in, {} out", byte_rate_text(count.bytes_in, run.facts.duration),
                             byte_rate_text(count.bytes_out, run.facts.duration))},
-      {"connections",
-       fmt::format("{} opened; TLS handshakes {} full, {} resumed", count.connections,
-                   count.handshakes_full, count.handshakes_resumed)},
+      {"connections", connections_text(count)},
       {"generator", health_text(run.facts)},
       {"host", fmt::format("{}, Linux {}, {}", settings.host, settings.kernel,
                            counted(settings.cpus, "cpu"))},
@@ -186,9 +215,9 @@ std::string one_run(const RunSummary& run) {
   return page(fmt::format("penstock-load: {} on {}", settings.mode, settings.target),
               fmt::format("<h1>{}</h1>\n", escaped(settings.mode + " on " + settings.target)) +
                   fmt::format("<p class=\"sub\">{}</p>\n", escaped(loop_text(settings))) +
-                  verdict(run) + tiles(run) + charts({&run, 1}) + "<h2>Percentiles</h2>\n" +
-                  measures(run) + errors(run) + steps(run.facts) + "<h2>The run</h2>\n" +
-                  facts(run));
+                  verdict(run) + tiles(run) + charts({&run, 1}) +
+                  "<h2>Phases and percentiles</h2>\n" + measures(run) + errors(run) +
+                  steps(run.facts) + "<h2>The run</h2>\n" + facts(run));
 }
 
 std::string several_runs(std::span<const RunSummary> runs) {
@@ -200,7 +229,8 @@ std::string several_runs(std::span<const RunSummary> runs) {
   body += charts(runs) + "<h2>Ratios to the first</h2>\n" + comparison(runs);
   for (std::size_t i = 0; i < runs.size(); ++i) {
     body += fmt::format("<h2>{} {}</h2>\n", run_name(i), escaped(run_title(runs[i])));
-    body += verdict(runs[i]) + measures(runs[i]) + errors(runs[i]) + facts(runs[i]);
+    body += verdict(runs[i]) + measures(runs[i]) + errors(runs[i]) + steps(runs[i].facts) +
+            facts(runs[i]);
   }
   return page(fmt::format("penstock-load: {} runs compared", runs.size()), body);
 }

@@ -44,6 +44,14 @@ class Writer {
     }
     return object;
   }
+  /// As the bucket's last value and the count.
+  static Json plain(std::vector<LatencyBucket>& values) {
+    Json object = Json::object();
+    for (const LatencyBucket& value : values) {
+      object[std::to_string(value.up_to.count())] = value.count;
+    }
+    return object;
+  }
   template <class T>
   static Json plain(std::vector<T>& values) {
     Json array = Json::array();

@@ -119,6 +119,22 @@ class Reader {
     }
     return "";
   }
+  static std::string plain(const Json& json, const std::string& path,
+                           std::vector<LatencyBucket>& values) {
+    if (!json.is_object()) return "an object of counts";
+    for (const auto& [name, number] : json.items()) {
+      Duration::rep ns = 0;
+      const char* end = name.data() + name.size();
+      const auto [read_to, code] = std::from_chars(name.data(), end, ns);
+      if (code != std::errc() || read_to != end || ns < 1 || ns > Histogram::highest.count() * 2) {
+        return "an object of counts by nanoseconds, of at most 2 hours";
+      }
+      LatencyBucket& bucket = values.emplace_back(LatencyBucket{.up_to = Duration(ns)});
+      std::string problem = read(number, fmt::format("{}.{}", path, name), bucket.count);
+      if (!problem.empty()) return problem;
+    }
+    return "";
+  }
   template <class T>
   static std::string plain(const Json& json, const std::string& path, std::vector<T>& values) {
     if (!json.is_array()) return "a list";

@@ -47,6 +47,10 @@ std::string shape_text(const RunSettings& settings) {
 }
 
 std::string span_text(const RunFacts& facts) {
+  if (facts.duration <= Duration::zero()) {
+    if (facts.warmup <= Duration::zero()) return "nothing: it ended as it began";
+    return fmt::format("nothing: it ended in the warm-up, after {}", duration_text(facts.warmup));
+  }
   if (facts.warmup <= Duration::zero()) return duration_text(facts.duration);
   return fmt::format("{} after {} of warm-up", duration_text(facts.duration),
                      duration_text(facts.warmup));
@@ -64,6 +68,21 @@ std::string counted(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
+std::string connections_text(const Counters& count) {
+  std::string text = fmt::format("{} opened", count.connections);
+  if (count.handshakes_full + count.handshakes_resumed > 0) {
+    text += fmt::format("; TLS handshakes {} full, {} resumed", count.handshakes_full,
+                        count.handshakes_resumed);
+    if (count.sessions_offered > 0) {
+      text += fmt::format(" of {} that asked for it", count.sessions_offered);
+    }
+    if (count.hello_retries > 0) {
+      text += fmt::format(", {} with a HelloRetryRequest", count.hello_retries);
+    }
+  }
+  return text;
+}
+
 std::string health_text(const RunFacts& facts) {
   std::string text;
   if (facts.settings.loop == Loop::open) {
@@ -79,7 +98,11 @@ std::string health_text(const RunFacts& facts) {
 
 std::vector<std::string> warnings_of(const RunFacts& facts) {
   std::vector<std::string> warnings;
-  if (facts.interrupted) warnings.emplace_back("interrupted: these are partial results");
+  if (facts.interrupted) {
+    std::string when = duration_text(facts.warmup + facts.duration);
+    if (facts.planned > Duration::zero()) when += " of " + duration_text(facts.planned);
+    warnings.push_back(fmt::format("interrupted after {}: these are partial results", when));
+  }
   for (const std::string& reason : facts.health.unfit_reasons) {
     warnings.push_back("the generator was unfit: " + reason);
   }
@@ -91,12 +114,10 @@ std::vector<std::string> warnings_of(const RunFacts& facts) {
   return warnings;
 }
 
-std::string verdict_text(const RunSummary& run) {
+namespace {
+
+std::string failure_text(const RunSummary& run) {
   switch (run.facts.exit_code) {
-    case exit_done:
-      if (run.facts.interrupted) return "INTERRUPTED: partial results";
-      if (run.error_count() == 0) return "OK";
-      return fmt::format("OK but for {}", counted(run.error_count(), "error"));
     case exit_wrong:
       return run.count.operations == 0 ? "FAILED: no operation went well"
                                        : "FAILED: bytes were lost or wrong";
@@ -107,6 +128,20 @@ std::string verdict_text(const RunSummary& run) {
     default:
       return fmt::format("FAILED with exit code {}", run.facts.exit_code);
   }
+}
+
+}  // namespace
+
+std::string verdict_text(const RunSummary& run) {
+  if (run.facts.interrupted && run.count.operations == 0) {
+    return "INTERRUPTED: no operation had gone well";
+  }
+  if (run.facts.exit_code != exit_done) {
+    return failure_text(run) + (run.facts.interrupted ? "; partial results" : "");
+  }
+  if (run.facts.interrupted) return "INTERRUPTED: partial results";
+  if (run.error_count() == 0) return "OK";
+  return fmt::format("OK but for {}", counted(run.error_count(), "error"));
 }
 
 std::string printable(std::string_view text) {

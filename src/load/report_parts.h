@@ -27,6 +27,8 @@ namespace penstock::load {
 [[nodiscard]] double per_second(std::uint64_t count, Duration span) noexcept;
 /// "1 byte", "2 bytes"
 [[nodiscard]] std::string counted(std::uint64_t count, std::string_view noun);
+/// "64 opened; TLS handshakes 64 full, 0 resumed"
+[[nodiscard]] std::string connections_text(const Counters& count);
 /// "lag p99 12us; CPU of the workers 34% 31%; fit"
 [[nodiscard]] std::string health_text(const RunFacts& facts);
 /// Everything that makes the numbers less than they seem, as sentences.

@@ -36,7 +36,7 @@ h2 { font-size: 1.1rem; margin: 28px 0 10px; overflow-wrap: anywhere; }
 .tile { padding: 10px 12px; }
 .tile b { display: block; font-size: 1.25rem; line-height: 1.3; font-weight: 600; }
 .tile span { color: var(--soft); font-size: .85rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr));
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr));
   gap: 14px; }
 figure { margin: 0; padding: 12px 10px 6px; min-width: 0; }
 figcaption { font-weight: 600; padding: 0 4px; }
@@ -44,30 +44,42 @@ figure svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--soft); font-size: 13px; font-family: inherit; }
 .grid { stroke: var(--line); stroke-width: 1; }
 .axis { stroke: var(--soft); stroke-width: 1; }
-polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
+path { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .c0 { stroke: var(--c0); } .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); }
 .c3 { stroke: var(--c3); } .c4 { stroke: var(--c4); } .c5 { stroke: var(--c5); }
 circle { stroke-width: 3; fill: none; }
 .dashed { stroke-dasharray: 5 4; }
+.dotted { stroke-dasharray: 2 3; }
+.shade { fill: var(--soft); fill-opacity: .16; }
+.h0, .h1, .h2, .h3, .h4, .h5 { fill: var(--c0); stroke: none;
+  shape-rendering: crispEdges; }
+.h0 { fill-opacity: .14; } .h1 { fill-opacity: .28; } .h2 { fill-opacity: .44; }
+.h3 { fill-opacity: .61; } .h4 { fill-opacity: .8; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 2px 4px 6px; color: var(--soft);
   font-size: .85rem; }
 .legend span { overflow-wrap: anywhere; }
-figure svg.key { display: inline-block; width: 26px; height: 8px; margin-right: 6px; }
+figure svg.key { display: inline-block; width: 26px; height: .7em; margin-right: 6px; }
 .key line { stroke-width: 2.5; }
-.table { overflow-x: auto; }
+.table { overflow-x: auto; margin: 0 0 10px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 5px 10px; white-space: nowrap; }
-th { color: var(--soft); font-weight: 600; }
+th { color: var(--soft); font-weight: 600; white-space: normal; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
   background: var(--card); }
 td.text { text-align: left; white-space: normal; width: 100%; }
 tr + tr > * { border-top: 1px solid var(--line); }
 .ratio { color: var(--soft); padding-left: .6em; }
+.soft { color: var(--soft); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px; margin: 0;
   padding: 12px 14px; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 520px) { body { padding: 14px 10px 30px; } th, td { padding: 5px 7px; }
-  svg text { font-size: 15px; }
+dl.soft { background: none; border: 0; padding: 0 4px 6px; font-size: .85rem; gap: 0 16px; }
+.tile.bad { background: var(--bad-back); } .tile.bad span { color: inherit; }
+@media (max-width: 520px) { body { padding: 14px 10px 30px; }
+  th, td { padding: 5px 3px; font-size: .76rem; }
+  tr > :first-child { padding-left: 8px; } tr > :last-child { padding-right: 8px; }
+  .ratio { display: block; padding: 0; }
+  svg text { font-size: 16px; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 6px; } }
 )css";
 

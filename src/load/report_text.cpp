@@ -122,18 +122,7 @@ std::string counts(const RunSummary& run) {
   text += entry("operations",
                 fmt::format("{} went well; {} in flight at the deadline; {} never sent",
                             count.operations, run.facts.in_flight_at_deadline, count.unsent));
-  std::string connections = fmt::format("{} opened", count.connections);
-  if (count.handshakes_full + count.handshakes_resumed > 0) {
-    connections += fmt::format("; TLS handshakes {} full, {} resumed", count.handshakes_full,
-                               count.handshakes_resumed);
-    if (count.sessions_offered > 0) {
-      connections += fmt::format(" of {} that asked for it", count.sessions_offered);
-    }
-    if (count.hello_retries > 0) {
-      connections += fmt::format(", {} with a HelloRetryRequest", count.hello_retries);
-    }
-  }
-  text += entry("connections", connections);
+  text += entry("connections", connections_text(count));
   if (run.facts.health.cpu_time > Duration::zero()) {
     const auto operations = static_cast<std::int64_t>(std::max<std::uint64_t>(count.operations, 1));
     text += entry("own CPU",

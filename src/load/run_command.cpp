@@ -233,7 +233,6 @@ Result<void> RunCommand::set_shape(RunOptions& options) const {
     if (!profile) return std::unexpected(profile.error());
     options.profile = std::move(*profile);
     options.profile_text = text;
-    options.stepped = !steps_.empty();
     options.duration = length_of(options.profile);
   }
   if (auto set = read_word("--arrival", arrival_, {"uniform", "poisson"}, options.arrival); !set) {

@@ -69,7 +69,6 @@ struct RunOptions {
   RateProfile profile{};  ///< open loop
   std::string profile_text{};
   bool search = false;   ///< for the highest rate that meets the conditions, from the profile's on
-  bool stepped = false;  ///< each segment of the profile is a step to be told of
   Arrival arrival = Arrival::uniform;
   Duration duration = 10s;
   Duration warmup{};

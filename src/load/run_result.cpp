@@ -2,6 +2,7 @@
 #include "penstock/load/run_result.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 #include "penstock/load/hgrm.h"
@@ -42,6 +43,25 @@ Distribution distribution_of(Measure measure, const Histogram& histogram) {
   return result;
 }
 
+/// The last value of the bucket that a value from 1 ns on is in.
+Duration bucket_end(Duration value) noexcept {
+  const auto ns = static_cast<std::uint64_t>(value.count());
+  const std::uint64_t doubled = std::bit_floor(ns) * 2;
+  const std::uint64_t halfway = doubled / 4 * 3;
+  return Duration((ns < halfway ? halfway : doubled) - 1);
+}
+
+/// Exact, as no bucket of a histogram lies in two of these.
+std::vector<LatencyBucket> buckets_of(const Histogram& histogram) {
+  std::vector<LatencyBucket> buckets;
+  histogram.for_each([&buckets](Duration value, std::uint64_t times) {
+    const Duration end = bucket_end(value);
+    if (buckets.empty() || buckets.back().up_to != end) buckets.push_back({.up_to = end});
+    buckets.back().count += times;
+  });
+  return buckets;
+}
+
 }  // namespace
 
 std::uint64_t RunSummary::error_count() const noexcept {
@@ -64,7 +84,8 @@ Interval summarize(const Recorder& measured, const IntervalOptions& options) {
           .latency_p50 = latency.percentile(50),
           .latency_p99 = latency.percentile(99),
           .latency_max = latency.max(),
-          .lag_p99 = measured.histogram(Measure::lag).percentile(99)};
+          .lag_p99 = measured.histogram(Measure::lag).percentile(99),
+          .latency_buckets = buckets_of(latency)};
 }
 
 RunSummary summarize(const RunResult& result) {

@@ -13,13 +13,24 @@
 #include "penstock/load/command_line.h"
 #include "penstock/load/units.h"
 #include "rate_search.h"
-#include "step_taker.h"
 
 namespace penstock::load {
 namespace {
 
 /// A queue that grows meets a bound on errors for a while.
 constexpr double least_achieved = 0.98;
+
+Step step_of(const RunResult& run, double rate) {
+  const Histogram& latency = run.total.histogram(Measure::latency);
+  return {.asked_per_second = rate,
+          .achieved_per_second = run.facts.achieved_per_second,
+          .operations = run.total.count.operations,
+          .errors = run.total.errors() + run.total.count.unsent,
+          .latency_p50 = latency.percentile(50),
+          .latency_p99 = latency.percentile(99),
+          .latency_max = latency.max(),
+          .findings = run.facts.assertions};
+}
 
 class Search {
  public:
@@ -52,8 +63,7 @@ class Search {
     if (!run) return run;
     judge(*run, options_.conditions);
     const RunFacts& facts = run->facts;
-    Step step = step_of(run->total, rate, facts.duration);
-    step.findings = facts.assertions;
+    Step step = step_of(*run, rate);
     const double share = facts.achieved_per_second / rate;
     step.findings.push_back(
         {.text = fmt::format("rate >= {:.0f}%: {:.1f}%", 100 * least_achieved, 100 * share),

@@ -345,7 +345,7 @@ def interrupted(t):
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=pace.slow(10))
     expect(process.returncode == 0, f"exit {process.returncode}: {first}{rest}{errors}")
-    expect("interrupted: these are partial results" in rest, rest)
+    expect(" of 60s: these are partial results" in rest, rest)
     expect(re.search(r"^operations +\d+ went well", rest, re.M), rest)
 
 

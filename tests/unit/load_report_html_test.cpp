@@ -87,8 +87,9 @@ TEST_CASE("the HTML shows the spectrum, the time series, the phases and the fact
   const std::string html = html_of(run_with_errors());
   for (const char* shown :
        {"Latency by percentile", "Latency over time", "Throughput over time", "Errors over time",
-        "Operations that waited", "Lag of the generator", ">service time<", "<td>connect</td>",
-        ">99.9%<", "connection refused", "FAILED: err == 0: 13", "Steps", "6.18.0", "retransmits",
+        "Operations by latency", "Operations that waited", "Lag of the generator", ">service time<",
+        "<th>connect</th>", "from the connect to the established", ">99.9%<", ">asked for<",
+        "connection refused", "FAILED: err == 0: 13", "Steps", "6.18.0", "retransmits",
         "OPEN loop at 1k"}) {
     CHECK_THAT(html, ContainsSubstring(shown));
   }
@@ -114,7 +115,8 @@ TEST_CASE("several runs share their charts, and a table has the ratios") {
   const std::vector<RunSummary> runs = {summarize(made_up_run()), summarize(slower)};
   const std::string html = html_report(runs);
   CHECK(unbalanced(html) == std::nullopt);
-  CHECK_THAT(html, ContainsSubstring("#1 latency") && ContainsSubstring("#2 latency"));
+  CHECK_THAT(html, ContainsSubstring(">#1 base<") && ContainsSubstring(">#2 base<"));
+  CHECK_THAT(html, ContainsSubstring("Operations by latency, over time: #2 base"));
   CHECK_THAT(html, ContainsSubstring("500/s<span class=\"ratio\">x0.5</span>"));
 }
 
@@ -133,12 +135,94 @@ TEST_CASE("a day's intervals are thinned out in the charts") {
   CHECK(html_of(run).size() < 100'000);
 }
 
+std::string chart_of(const RunResult& result, const std::string& title) {
+  const std::string html = html_of(result);
+  const std::size_t begin = html.find("<figcaption>" + title);
+  return begin == std::string::npos ? ""
+                                    : html.substr(begin, html.find("</figure>", begin) - begin);
+}
+
+std::size_t times_in(const std::string& text, const std::string& part) {
+  std::size_t times = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++times;
+  }
+  return times;
+}
+
+TEST_CASE("what ends after the deadline is no dip of the throughput") {
+  RunResult run = made_up_run();
+  const std::string whole = chart_of(run, "Throughput");
+  Interval remnant{.offset = 11s, .length = 1ms, .count = {.operations = 1}};
+  remnant.latency_p50 = remnant.latency_p99 = 900ms;
+  run.facts.intervals.push_back(remnant);
+  const std::string with_remnant = chart_of(run, "Throughput");
+  CHECK(times_in(whole, "V") == times_in(with_remnant, "V"));
+  CHECK_THAT(chart_of(run, "Latency over time"), !ContainsSubstring("500ms"));
+  run.facts.intervals.back().length = 600ms;
+  CHECK(times_in(whole, "V") < times_in(chart_of(run, "Throughput"), "V"));
+}
+
+TEST_CASE("the warm-up is shaded, and nothing is drawn where nothing is measured") {
+  RunResult run = made_up_run();
+  CHECK(times_in(chart_of(run, "Throughput"), "class=\"shade\"") == 1);
+  CHECK_THAT(chart_of(run, "Throughput"), ContainsSubstring("grey: warm-up"));
+  const std::string before = chart_of(run, "Throughput");
+  const Interval warming_up{.offset = 0s, .length = 1s, .count = {}};
+  run.facts.intervals.insert(run.facts.intervals.begin(), warming_up);
+  CHECK(chart_of(run, "Throughput") == before);
+  run.facts.warmup = 0s;
+  CHECK(times_in(chart_of(run, "Throughput"), "class=\"shade\"") == 0);
+}
+
+TEST_CASE("a run that ended in its warm-up has no charts, and numbers that can be") {
+  RunResult run = run_without_operation();
+  run.facts.warmup = 1s;
+  run.facts.duration = 0s;
+  run.total.count.bytes_in = 1000;
+  run.facts.intervals = {{.offset = 0s, .length = 1s, .count = {}},
+                         {.offset = 1s, .length = 1ms, .count = {}}};
+  const std::string html = html_of(run);
+  CHECK_THAT(html, !ContainsSubstring("<figure>") && ContainsSubstring("0B/s in, 0B/s out"));
+}
+
+TEST_CASE("a table of steps has a column for conditions where there are any") {
+  RunResult run = run_with_errors();
+  CHECK_THAT(html_of(run), ContainsSubstring("<th>conditions</th>"));
+  run.facts.steps.front().findings.clear();
+  CHECK_THAT(html_of(run), !ContainsSubstring("<th>conditions</th>"));
+}
+
+TEST_CASE("a curve of latencies is broken off where there are none") {
+  RunResult run = made_up_run();
+  run.facts.intervals[5].latency_p50 = run.facts.intervals[5].latency_p99 =
+      run.facts.intervals[5].latency_max = 0ns;
+  const std::string whole = chart_of(made_up_run(), "Latency over time");
+  CHECK(times_in(chart_of(run, "Latency over time"), "M") == times_in(whole, "M") + 3);
+}
+
+TEST_CASE("one slow operation among thousands is a cell of its own in the heat map") {
+  RunResult run = made_up_run();
+  const std::string quick = chart_of(run, "Operations by latency");
+  CHECK(times_in(quick, "M") == 3);  // a bucket lasts all the time
+  run.facts.intervals[3].latency_buckets.push_back({.up_to = (1ns * (1 << 30)) - 1ns, .count = 1});
+  CHECK(times_in(chart_of(run, "Operations by latency"), "M") == 4);
+}
+
+TEST_CASE("each of many runs has a line of its own kind") {
+  std::vector<RunSummary> runs;
+  for (int i = 0; i < 8; ++i) runs.push_back(summarize(made_up_run()));
+  const std::string html = html_report(runs);
+  CHECK_THAT(html, ContainsSubstring("\"c0\"") && ContainsSubstring("\"c0 dotted\""));
+  CHECK_THAT(html, ContainsSubstring("\"c1 dotted\"") && !ContainsSubstring("\"c2 dotted\""));
+}
+
 TEST_CASE("a single interval and a single value are shown") {
   RunResult run = run_without_operation();
   run.total.record(Measure::latency, 1ms);
   run.facts.intervals = {made_up_interval(0)};
+  CHECK_THAT(chart_of(run, "Latency over time"), ContainsSubstring("H488.0\"><title>p50"));
   const std::string html = html_of(run);
-  CHECK_THAT(html, ContainsSubstring("<circle"));
   CHECK_THAT(html, !ContainsSubstring("nan"));
   CHECK(unbalanced(html) == std::nullopt);
 }

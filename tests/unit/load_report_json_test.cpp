@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cstdint>
+#include <vector>
 
 #include "load_report_runs.h"
 #include "penstock/base/json.h"
@@ -46,12 +47,34 @@ TEST_CASE("a program finds a run's numbers in its JSON by their names") {
   CHECK(json["errors"]["connect_refused"] == 12);
   CHECK(json["errnos"]["111"] == 12);
   CHECK(json["http_statuses"]["503"] == 1);
+  const Json& buckets = json["run"]["intervals"][0]["latency_up_to_ns"];
+  CHECK(buckets == Json({{"98303", 500}, {"131071", 490}, {"2097151", 10}}));
   const Json& latency = json["measures"]["latency"];
   CHECK(latency["count"] == 10'000);
   CHECK(latency["max_ns"] == 10'000'000);
   CHECK(latency["percentiles_ns"]["p99.9"] ==
         result.total.histogram(Measure::latency).percentile(99.9).count());
   CHECK(latency["hdr_histogram"] == hgrm_encoded(result.total.histogram(Measure::latency)).value());
+}
+
+TEST_CASE("an interval keeps its latencies in two buckets to each doubling") {
+  Recorder measured;
+  for (const Duration value : {1ns, 2ns, 3ns, 4ns, 5ns, 6ns, 3071ns, 3072ns, 4095ns, 1'000'000ns}) {
+    measured.record(Measure::latency, value);
+  }
+  measured.record(Measure::latency, 1h);
+  measured.record(Measure::lag, 1s);
+  const Interval interval = summarize(measured, {.length = 1s});
+  const std::vector<LatencyBucket> expected = {{.up_to = 1ns, .count = 1},
+                                               {.up_to = 2ns, .count = 1},
+                                               {.up_to = 3ns, .count = 1},
+                                               {.up_to = 5ns, .count = 2},
+                                               {.up_to = 7ns, .count = 1},
+                                               {.up_to = 3071ns, .count = 1},
+                                               {.up_to = 4095ns, .count = 2},
+                                               {.up_to = 1'048'575ns, .count = 1},
+                                               {.up_to = 4'398'046'511'103ns, .count = 1}};
+  CHECK(interval.latency_buckets == expected);
 }
 
 TEST_CASE("what is no report is refused with the reason") {
@@ -77,6 +100,12 @@ TEST_CASE("a damaged report is refused with the place of the damage") {
              ContainsSubstring("\"run.settings.loop\" is not open or closed"));
   CHECK_THAT(damaged("/run/intervals/3/offset_ns", 1e300),
              ContainsSubstring("\"run.intervals[3].offset_ns\" is not a whole number"));
+  for (const char* name : {"", "-1", "0", "9x", "1e9", "7200000000001"}) {
+    CHECK_THAT(damaged("/run/intervals/3/latency_up_to_ns", Json({{name, 1}})),
+               ContainsSubstring("\"run.intervals[3].latency_up_to_ns\" is not an object"));
+  }
+  CHECK_THAT(damaged("/run/intervals/3/latency_up_to_ns/98303", -1),
+             ContainsSubstring("\"run.intervals[3].latency_up_to_ns.98303\" is not a whole"));
   CHECK_THAT(damaged("/run/duration_ns", INT64_MAX),
              ContainsSubstring("\"run.duration_ns\" is not a whole number of ns"));
   CHECK_THAT(damaged("/run/intervals", 3), ContainsSubstring("\"run.intervals\" is not a list"));

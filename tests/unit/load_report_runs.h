@@ -34,7 +34,10 @@ inline Interval made_up_interval(int second) {
           .latency_p50 = 100us,
           .latency_p99 = 990us + 10us * second,
           .latency_max = 2ms,
-          .lag_p99 = 5us};
+          .lag_p99 = 5us,
+          .latency_buckets = {{.up_to = 98'303ns, .count = 500},
+                              {.up_to = 131'071ns, .count = 490},
+                              {.up_to = 2'097'151ns, .count = 10}}};
 }
 
 /// 10,000 operations in 10 s: latencies 1us, 2us … 10ms, the service half of it.
@@ -42,6 +45,7 @@ inline RunResult made_up_run() {
   RunResult run{.facts = {.settings = made_up_settings(),
                           .duration = 10s,
                           .warmup = 1s,
+                          .planned = 11s,
                           .asked_per_second = 1000,
                           .achieved_per_second = 1000,
                           .in_flight_at_deadline = 3,
@@ -109,6 +113,7 @@ inline RunResult interrupted_run() {
   RunResult run = made_up_run();
   run.facts.settings.loop = Loop::closed;
   run.facts.asked_per_second = 0;
+  run.facts.planned = 60s;
   run.facts.interrupted = true;
   return run;
 }

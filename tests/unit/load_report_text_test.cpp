@@ -84,10 +84,31 @@ TEST_CASE("a report tells errors by class and errno, and what was lost") {
   CHECK_THAT(text, ContainsSubstring("verdict      FAILED: bytes were lost or wrong\n"));
 }
 
+TEST_CASE(
+    "the report of a run that was interrupted in its warm-up says that nothing was measured") {
+  RunResult run = run_without_operation();
+  run.facts.warmup = 400ms;
+  run.facts.duration = 0ns;
+  run.facts.interrupted = true;
+  const std::string text = text_report(summarize(run));
+  CHECK_THAT(text, ContainsSubstring("nothing: it ended in the warm-up, after 400ms\n"));
+  CHECK_THAT(text, ContainsSubstring("verdict      INTERRUPTED: no operation had gone well\n"));
+  run.facts.warmup = 0ns;
+  CHECK_THAT(text_report(summarize(run)), ContainsSubstring("nothing: it ended as it began\n"));
+}
+
+TEST_CASE("a failure that is seen in partial results says so") {
+  RunResult run = run_with_errors();
+  run.facts.interrupted = true;
+  CHECK_THAT(text_report(summarize(run)),
+             ContainsSubstring("FAILED: bytes were lost or wrong; partial results\n"));
+}
+
 TEST_CASE("the report of an interrupted closed loop says that it is both") {
   const std::string text = text_report(summarize(interrupted_run()));
   CHECK_THAT(text, ContainsSubstring("run          rr on 127.0.0.1:9000: CLOSED loop\n"));
-  CHECK_THAT(text, ContainsSubstring("WARN         interrupted: these are partial results\n"));
+  CHECK_THAT(text, ContainsSubstring(
+                       "WARN         interrupted after 11s of 60s: these are partial results\n"));
   CHECK_THAT(text, ContainsSubstring("coordinated omission"));
   CHECK_THAT(text, ContainsSubstring("verdict      INTERRUPTED"));
 }

@@ -58,6 +58,15 @@ struct Health {
   std::vector<std::string> unfit_reasons;  ///< clauses, "worker 2 used 97% of its CPU"; none: fit
 };
 
+/// Latencies up to `up_to` and above the bucket before it. There are two buckets to each doubling:
+/// their last values are 2^k - 1 and 3 * 2^k - 1 ns.
+struct LatencyBucket {
+  Duration up_to{};
+  std::uint64_t count = 0;
+
+  friend bool operator==(const LatencyBucket&, const LatencyBucket&) = default;
+};
+
 /// An interval of the time series. Small, as a long run has many.
 struct Interval {
   Duration offset{};  ///< of its start, from the start of the run, warm-up included
@@ -69,6 +78,7 @@ struct Interval {
   Duration latency_p99{};
   Duration latency_max{};
   Duration lag_p99{};
+  std::vector<LatencyBucket> latency_buckets{};  ///< ascending, without the empty ones
 };
 
 /// One step of --steps, or one attempt of the search for the highest rate.
@@ -108,9 +118,10 @@ struct Tally {
 /// What both of RunResult and RunSummary say.
 struct RunFacts {
   RunSettings settings;
-  Duration duration{};             ///< measured time: without the warm-up
-  Duration warmup{};               ///< before
-  double asked_per_second = 0;     ///< mean over `duration`; zero in a closed loop
+  Duration duration{};          ///< measured time: without the warm-up; zero: it did not come to it
+  Duration warmup{};            ///< before
+  Duration planned{};           ///< of both, as asked for; zero where operations are counted
+  double asked_per_second = 0;  ///< mean over `duration`; zero in a closed loop
   double achieved_per_second = 0;  ///< operations that went well
   std::uint64_t in_flight_at_deadline = 0;
   Health health;
