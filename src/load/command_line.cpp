@@ -126,7 +126,8 @@ int run_command_line(int argc, char** argv) {
     return compared ? exit_done : failed(compared.error());
   }
   if (!run_app->parsed()) return misused("a command is missing: run, serve or report");
-  return run(run_command, fmt::format("{}", fmt::join(std::span(argv, static_cast<std::size_t>(argc)), " ")));
+  return run(run_command,
+             fmt::format("{}", fmt::join(std::span(argv, static_cast<std::size_t>(argc)), " ")));
 }
 
 }  // namespace penstock::load
