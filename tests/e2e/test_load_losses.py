@@ -6,13 +6,18 @@ import dataclasses
 import functools
 import itertools
 import json
+import pathlib
+import re
+import signal
+import subprocess
 
 import adversary
 import clients
 import pace
 import suite
-from suite import expect
-from test_load import load
+from suite import expect, until
+from test_load import Serve, load, tool
+from test_shutdown import is_listening
 
 # The features of penstock's ring make no difference to the tool.
 test = functools.partial(suite.test, tiers=("full",))
@@ -26,13 +31,15 @@ PATIENCE_MS = 1000
 
 class Ledger:
     """What the backends of a test have seen and done, by their own count. They share it, and spoil
-    `budget` answers together.
+    `budget` answers together. Messages are of one size.
     """
 
-    def __init__(self, budget):
+    def __init__(self, budget, size=SIZE):
+        self.size = size
         self.connections = 0
         self.requests = 0  # read whole
         self.answers = 0  # written whole
+        self.unwritten = 0  # answers that found nobody to read them any more
         self.spoilt = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -49,11 +56,11 @@ def request(peer, ledger):
     """A request, or None at the end of the connection, whichever it is."""
     before = peer.received
     try:
-        data = yield from peer.receive(SIZE)
+        data = yield from peer.receive(ledger.size)
     except (EOFError, ConnectionResetError):
         ledger.bytes_in += peer.received - before
         return None
-    ledger.bytes_in += SIZE
+    ledger.bytes_in += ledger.size
     ledger.requests += 1
     return data
 
@@ -70,7 +77,11 @@ def answering(ledger, nth, spoil):
             if number == nth and ledger.spend():
                 yield from spoil(peer, ledger, data)
                 return
-            yield from say(peer, ledger, data)
+            try:
+                yield from say(peer, ledger, data)
+            except (ConnectionResetError, BrokenPipeError):
+                ledger.unwritten += 1
+                return
             ledger.answers += 1
 
     return script
@@ -155,6 +166,11 @@ def quiet(penstock):
     )
 
 
+def front(t, backends, kind="plain", **options):
+    """A penstock that spreads the tool's connections over these backends."""
+    return t.front(backends, kind, pool={"hash_key": "source_ip_port"}, **options)
+
+
 def total(counters, key):
     return sum(group[key] for group in counters["backends"].values())
 
@@ -200,7 +216,7 @@ def kept_connections(t, misdeed):
         count = t.count(400)
         spoilt = t.count(SPOILT)
         ledger = Ledger(spoilt)
-        penstock = t.front(backends_of(t, ledger, NTH, misdeed.spoil), kind)
+        penstock = front(t, backends_of(t, ledger, NTH, misdeed.spoil), kind)
         where = ("tls://" if kind != "plain" else "") + penstock.address()
         done, own = run_json(
             t, where, "--rate", t.count(800), "-n", count, "-c", CONNECTIONS,
@@ -261,7 +277,7 @@ def one_each(t, close, usual):
         count = t.count(200)
         spoilt = t.count(SPOILT)
         ledger = Ledger(spoilt)
-        penstock = t.front(backends_of(t, ledger, 1, misdeed.spoil))
+        penstock = front(t, backends_of(t, ledger, 1, misdeed.spoil))
         done, own = run_json(
             t, penstock.address(), "--mode", "conn", "--close", close, "--rate", t.count(800),
             "-n", count, "-c", CONNECTIONS, "--timeout", f"{pace.slow(PATIENCE_MS):.0f}ms",
@@ -282,3 +298,233 @@ def one_each_fin(t):
 @test("load tool, a connection each, ended by RST: what is spoilt is told and the rest adds up")
 def one_each_rst(t):
     one_each(t, "rst", "client_reset")
+
+
+class Running:
+    """The tool in the middle of its run; finish() is how it ended and its JSON."""
+
+    def __init__(self, t, *arguments):
+        self.results = t.dir / "running.json"
+        command = [tool(t), "run", *map(str, arguments), "--json", str(self.results)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen(command, text=True, **pipes)
+        t.defer(self.process.kill)
+
+    def wait_error(self):
+        """Until it has told of an interval with errors in it."""
+        for line in self.process.stdout:
+            if re.search(r"  errors [1-9]", line):
+                return
+        raise suite.Failure("it told of no error until its end")
+
+    def finish(self, seconds=20):
+        out, errors = self.process.communicate(timeout=pace.slow(seconds))
+        expect(not errors, errors)
+        return subprocess.CompletedProcess([], self.process.returncode, out), json.loads(
+            self.results.read_text()
+        )
+
+
+def unread(address):
+    """Connections to this address whose server has left bytes unread."""
+    host, port = address.rsplit(":", 1)
+    local = "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{int(port):04X}"
+    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1] == local and row[3] == "01" and row[4][-8:] != "00000000" for row in rows)
+
+
+SMALL = 64  # bytes of a message that is never cut
+BEFORE = {"reset_before", "ended_before"}
+
+
+def expect_whole_losses(asked, own, counters):
+    """No answer was cut, and what has no answer is what the bytes say."""
+    count = own["count"]
+    failed = sum(own["errors"].values())
+    expect_same("operations", asked=asked, seen=count["operations"] + failed + count["unsent"])
+    expect(own["errors"].keys() <= BEFORE and count["lost_bytes"] == 0, f"{own['errors']} {count}")
+    expect_same("lost", failed=failed * SMALL, bytes=count["bytes_out"] - count["bytes_in"])
+    expect_same("bytes in", received=count["bytes_in"], answered=count["operations"] * SMALL,
+                passed=total(counters, "bytes_out"))
+    expect_same("connections", opened=count["connections"],
+                accepted=counters["sessions"]["accepted"])
+
+
+def killed_and_restarted(t, serve):
+    serve.process.kill()
+    serve.process.wait(pace.slow(5))
+    # The kernel lets go of a ring's sockets a moment later.
+    until(lambda: not is_listening(serve.address), 5, "its address is free")
+    return Serve(t, listen=serve.address)
+
+
+@test("load tool, a backend that hangs and is killed costs exactly the requests that it held")
+def killed_while_it_holds(t):
+    serves = [Serve(t), Serve(t)]
+    names = ("app/a", "app/b")
+    penstock = front(t, [{"name": name[4:], "address": serve.address}
+                        for name, serve in zip(names, serves)])
+    rate = t.count(400)
+    running = Running(t, penstock.address(), "--rate", rate, "-d", "4s", "-c", CONNECTIONS)
+    held = 0
+    for place, name in enumerate(names):
+        before = penstock.wait_counters(
+            lambda seen: seen["sessions"]["active"] == CONNECTIONS, 5, "all are connected"
+        )
+        there = before["backends"][name]["active"]
+        serve = serves[place]
+        serve.process.send_signal(signal.SIGSTOP)
+        # One more may be in its hands.
+        until(lambda: unread(serve.address) >= max(1, there - 1), 5, "it holds requests")
+        held += there
+        serves[place] = killed_and_restarted(t, serve)
+        penstock.wait_counters(
+            lambda seen: seen["sessions"]["accepted"] == CONNECTIONS + held, 5, "all are back"
+        )
+    done, own = running.finish()
+    counters = quiet(penstock)
+    expect_whole_losses(4 * rate, own, counters)
+    expect_same("bytes out", sent=own["count"]["bytes_out"], passed=total(counters, "bytes_in"))
+    failed = sum(own["errors"].values())
+    expect(held - 2 <= failed <= held, f"{failed} failed, {held} were held: {own['errors']}")
+    expect(own["count"]["connections"] == CONNECTIONS + held, f"{own['count']}")
+    expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout}")
+    for name, serve in zip(names, serves):
+        seen = serve.stop()
+        first = counters["backends"][name]["bytes_in"] - seen["bytes_in"]
+        expect(first > 0 and seen["bytes_in"] == seen["bytes_out"], f"{name}: {counters} {seen}")
+        expect(name == "app/b" or seen["bytes_in"] > 0, f"{name} was used again: {seen}")
+
+
+@test("load tool, backends killed and restarted under a connection each: every loss is told")
+def killed_under_connections(t):
+    serves = [Serve(t), Serve(t)]
+    penstock = front(t, [{"name": name, "address": serve.address}
+                        for name, serve in zip("ab", serves)])
+    rate = t.count(800)
+    running = Running(t, penstock.address(), "--mode", "conn", "--rate", rate, "-d", "3s", "-c",
+                      CONNECTIONS)
+    for place, at in ((0, rate // 2), (1, rate), (0, 3 * rate // 2)):
+        penstock.wait_counters(
+            lambda seen: seen["sessions"]["accepted"] >= at, 5, f"{at} connections"
+        )
+        serves[place] = killed_and_restarted(t, serves[place])
+    done, own = running.finish()
+    counters = quiet(penstock)
+    expect_whole_losses(3 * rate, own, counters)
+    expect_same("connections", asked=3 * rate, opened=own["count"]["connections"])
+    closed = counters["sessions"]["closed"]
+    told = {"finished", "backend_reset", "client_reset"}
+    expect(closed.keys() <= told and closed["finished"] > 2 * rate, f"{closed}")
+    expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout}")
+
+
+class Relay:
+    """Two penstocks after one another on one port; the first gets SIGTERM in the middle."""
+
+    def __init__(self, t, backends, **process):
+        self._t = t
+        self._backends = backends
+        self.first = front(t, backends, process=process)
+        self.address = self.first.address()
+        self.second = None
+
+    def end_first(self):
+        self.first.signal(signal.SIGTERM)
+        until(lambda: not is_listening(self.address), 5, "the listener is closed")
+
+    def start_second(self):
+        self.second = front(self._t, self._backends, listener={"bind": [self.address]})
+
+    def counters(self):
+        """Of both together, once each has no session left."""
+        self.first.wait_exit(0, 10)
+        return [self.first.snapshots[-1], quiet(self.second)]
+
+
+
+def expect_told_of_relay(asked, own, ledger, seen):
+    """Every operation that is missing is one that the backends have not read, have not answered
+    or whose answer did not come through.
+    """
+    count = own["count"]
+    failed = sum(own["errors"].values())
+    refused = own["errors"].get("connect_refused", 0)
+    unread = asked - refused - count["unsent"] - ledger.requests
+    expect_same("requests", read=ledger.requests,
+                done=ledger.answers + ledger.unwritten + ledger.spoilt)
+    unheard = ledger.answers - count["operations"]
+    expect_same("operations", asked=asked, seen=count["operations"] + failed + count["unsent"])
+    expect_same("failed", told=failed,
+                counted=refused + unread + ledger.spoilt + ledger.unwritten + unheard)
+    expect(unread >= 0 and unheard >= 0, f"{unread} not read, {unheard} answers not heard")
+    expect_same("bytes lost on their way there", of=unread * SMALL,
+                seen=count["bytes_out"] - ledger.bytes_in)
+    expect_same("bytes lost on their way back", of=unheard * SMALL,
+                seen=ledger.bytes_out - count["bytes_in"])
+    expect_same("accepted", penstocks=sum(each["sessions"]["accepted"] for each in seen),
+                backends=ledger.connections)
+    expect(count["lost_bytes"] == 0 and count["corrupt_streams"] == 0, f"{count}")
+    return failed, unread, unheard
+
+
+@test("load tool, penstock's SIGTERM and a new one on its port: lost is what was still held")
+def relayed(t):
+    rate = t.count(400)
+    hung = 4
+    ledger = Ledger(hung, SMALL)
+    relay = Relay(t, backends_of(t, ledger, NTH, silent_after(0)), shutdown_timeout="1s")
+    running = Running(t, relay.address, "--rate", rate, "-d", "4s", "-c", CONNECTIONS)
+    until(lambda: ledger.spoilt == hung, 5, "some requests hang")
+    relay.end_first()
+    relay.start_second()
+    done, own = running.finish()
+    first, second = relay.counters()
+    failed, unread, unheard = expect_told_of_relay(4 * rate, own, ledger, (first, second))
+    t.say(f"{failed} lost: {hung} held, {unread} not read, {unheard} answers not heard")
+    expect(own["errors"] == {"reset_before": failed}, f"{own['errors']}")
+    expect(own["errnos"] == {"104": failed}, f"{own['errnos']}")
+    expect(first["sessions"]["closed"] == {"shutdown": CONNECTIONS}, f"{first['sessions']}")
+    expect(second["sessions"]["closed"] == {"finished": CONNECTIONS}, f"{second['sessions']}")
+    expect(own["count"]["connections"] == 2 * CONNECTIONS, f"{own['count']}")
+    expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout}")
+
+
+def relayed_one_each(t, close, usual, gap=False):
+    """With a gap there is no penstock until the tool has told of errors."""
+    rate = t.count(800)
+    hung = 4
+    ledger = Ledger(hung, SMALL)
+    relay = Relay(t, backends_of(t, ledger, 1, silent_after(0)))
+    running = Running(
+        t, relay.address, "--mode", "conn", "--close", close, "--rate", rate, "-d", "3s", "-c",
+        # A connect that meets the first one's last moment comes through a second later, repeated.
+        CONNECTIONS, "--timeout", f"{pace.slow(3 * PATIENCE_MS):.0f}ms", "--interval", "100ms",
+    )
+    until(lambda: ledger.connections > rate // 2, 5, "it is in the middle")
+    relay.end_first()
+    if gap:
+        running.wait_error()
+    relay.start_second()
+    done, own = running.finish()
+    seen = relay.counters()
+    failed, unread, unheard = expect_told_of_relay(3 * rate, own, ledger, seen)
+    refused = own["errors"].get("connect_refused", 0)
+    t.say(f"{failed} lost: {refused} refused, {hung} held, {unread} not read, {unheard} not heard")
+    expect(own["errors"].get("timeout") == hung, f"{own['errors']}")
+    expect(own["errnos"].get("111", 0) == refused, f"{own['errnos']}")
+    expect(refused > 0 or not gap, f"none was refused: {own['errors']}")
+    expect_same("connections", asked=3 * rate - refused, opened=own["count"]["connections"])
+    closed = [each["sessions"]["closed"] for each in seen]
+    expect(all(each.keys() <= {usual, "client_reset"} for each in closed), f"{closed}")
+    expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout}")
+
+
+@test("load tool, penstock's SIGTERM and a new one on its port, a connection each, ended by FIN")
+def relayed_fin(t):
+    relayed_one_each(t, "fin", "finished")
+
+
+@test("load tool, no penstock for a while, a connection each, ended by RST: refused ones are told")
+def relayed_rst(t):
+    relayed_one_each(t, "rst", "client_reset", gap=True)
