@@ -185,14 +185,15 @@ class Run {
   Result<void> check_reached() {
     const Recorder so_far = take_measured();
     result_.total.merge(so_far);
-    if (so_far.count.connections > 0 || so_far.errors() == 0) return {};
+    const Counters& count = so_far.count;
+    const std::uint64_t usable =
+        options_.secure ? count.handshakes_full + count.handshakes_resumed : count.connections;
+    if (usable > 0 || count.connections_failed == 0) return {};
     std::string why;
-    for (const ErrorInfo& info : all_errors()) {
-      if (so_far.errors(info.error) > 0) why = info.text;
+    for (const auto& [error, reason] : so_far.reasons()) {
+      why += fmt::format(": {}: {}", all_errors()[static_cast<std::size_t>(error)].text, reason);
     }
-    for (const auto& [number, count] : so_far.errnos()) why += ": " + errno_text(number);
-    for (const auto& [error, reason] : so_far.reasons()) why += ": " + reason;
-    return fail(fmt::format("cannot reach {}: {}", options_.target_text, why));
+    return fail(fmt::format("cannot reach {}{}", options_.target_text, why));
   }
 
   void measure() {

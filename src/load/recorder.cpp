@@ -51,6 +51,7 @@ void Recorder::merge(const Recorder& from) {
   count.bytes_in += from.count.bytes_in;
   count.bytes_out += from.count.bytes_out;
   count.connections += from.count.connections;
+  count.connections_failed += from.count.connections_failed;
   count.handshakes_full += from.count.handshakes_full;
   count.handshakes_resumed += from.count.handshakes_resumed;
   count.lost_bytes += from.count.lost_bytes;

@@ -58,6 +58,7 @@ void fields(V& visit, Counters& it) {
   visit("bytes_in", it.bytes_in);
   visit("bytes_out", it.bytes_out);
   visit("connections", it.connections);
+  visit("connections_failed", it.connections_failed);
   visit("handshakes_full", it.handshakes_full);
   visit("handshakes_resumed", it.handshakes_resumed);
   visit("lost_bytes", it.lost_bytes);

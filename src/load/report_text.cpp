@@ -123,6 +123,9 @@ std::string counts(const RunSummary& run) {
                 fmt::format("{} went well; {} in flight at the deadline; {} never sent",
                             count.operations, run.facts.in_flight_at_deadline, count.unsent));
   std::string connections = fmt::format("{} opened", count.connections);
+  if (count.connections_failed > 0) {
+    connections += fmt::format("; {} attempts failed", count.connections_failed);
+  }
   if (count.handshakes_full + count.handshakes_resumed > 0) {
     connections += fmt::format("; TLS handshakes {} full, {} resumed", count.handshakes_full,
                                count.handshakes_resumed);

@@ -255,9 +255,40 @@ def never_answered(t):
     kept_connections(t, Misdeed(silent_after(0), "timeout", "client_reset"))
 
 
+@test("load tool, answers that stop in the middle are lost to the byte, and are no mere timeouts")
+def stopped_within(t):
+    kept_connections(t, Misdeed(silent_after(1234), "timeout_within", "client_reset", cut=1234,
+                                lost=True, code=1))
+
+
 @test("load tool, one flipped bit in each of some answers is as many corrupt streams")
 def flipped_bits(t):
     kept_connections(t, Misdeed(flipped_bit, "corrupt", "client_reset", corrupt=True, code=1))
+
+
+@test("load tool, what is under way behind a spoilt answer is told apart from it")
+def spoilt_under_depth(t):
+    for spoil, error, behind in (
+        (reset_after(1234), "reset_within", "reset_before"),
+        (ended_after(1234), "ended_within", "ended_before"),
+        (flipped_bit, "corrupt", "dropped"),
+        (silent_after(0), "timeout", "dropped"),
+    ):
+        count, spoilt = t.count(600), t.count(SPOILT)
+        ledger = Ledger(spoilt)
+        penstock = front(t, backends_of(t, ledger, NTH, spoil))
+        _, own = run_json(
+            t, penstock.address(), "--closed", "--depth", 4, "-n", count, "-c", CONNECTIONS,
+            "--timeout", f"{pace.slow(PATIENCE_MS):.0f}ms", "--size", SIZE,
+        )
+        quiet(penstock)
+        failed = sum(own["errors"].values())
+        expect_same(error, told=own["errors"].get(error), done=ledger.spoilt, meant=spoilt)
+        expect(own["errors"].keys() == {error, behind}, f"{error}: {own['errors']}")
+        expect_same("operations", asked=count, seen=own["count"]["operations"] + failed)
+        expect_same("answers", received=own["count"]["operations"], written=ledger.answers)
+        most = 3 * spoilt  # as many as can be behind one
+        expect(0 < own["errors"][behind] <= most, f"{error}: {own['errors']}")
 
 
 # On a connection for each operation, in the order in which they are done below.
@@ -325,12 +356,21 @@ class Running:
         )
 
 
+def tcp_rows():
+    """The kernel's IPv4 connections: proc(5) has the columns."""
+    return [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+
+
+def as_in_tcp_rows(address):
+    host, port = address.rsplit(":", 1)
+    return "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{int(port):04X}"
+
+
 def unread(address):
     """Connections to this address whose server has left bytes unread."""
-    host, port = address.rsplit(":", 1)
-    local = "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{int(port):04X}"
-    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(row[1] == local and row[3] == "01" and row[4][-8:] != "00000000" for row in rows)
+    local = as_in_tcp_rows(address)
+    return sum(row[1] == local and row[3] == "01" and row[4][-8:] != "00000000"
+               for row in tcp_rows())
 
 
 SMALL = 64  # bytes of a message that is never cut

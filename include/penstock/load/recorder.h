@@ -13,7 +13,8 @@
 
 namespace penstock::load {
 
-// name, what an operator reads. An operation that failed is counted in exactly one of them.
+// name, what an operator reads. An operation that failed is counted in exactly one of them, and
+// nothing else is: operations, errors and unsent are what was to be done.
 #define PENSTOCK_LOAD_ERRORS(X)                                      \
   X(connect_refused, "connection refused")                           \
   X(connect_timeout, "no connection in time")                        \
@@ -28,6 +29,8 @@ namespace penstock::load {
   X(ended_within, "ended within the answer")                         \
   X(tls_error, "TLS broke off")                                      \
   X(timeout, "no answer in time")                                    \
+  X(timeout_within, "the answer stopped in the middle")              \
+  X(dropped, "behind one that failed, on its connection")            \
   X(corrupt, "wrong bytes")                                          \
   X(bad_response, "not an answer of this protocol")                  \
   X(http_status, "HTTP status 400 or above")                         \
@@ -75,11 +78,12 @@ struct Counters {
   std::uint64_t operations = 0;  ///< that went well
   std::uint64_t bytes_in = 0;    ///< of streams, without TLS
   std::uint64_t bytes_out = 0;
-  std::uint64_t connections = 0;      ///< opened
-  std::uint64_t handshakes_full = 0;  ///< TLS
+  std::uint64_t connections = 0;         ///< opened
+  std::uint64_t connections_failed = 0;  ///< attempts: no connect, or no handshake
+  std::uint64_t handshakes_full = 0;     ///< TLS
   std::uint64_t handshakes_resumed = 0;
   std::uint64_t lost_bytes = 0;  ///< missing from answers that were cut off, as far as is known
-  std::uint64_t corrupt_streams = 0;  ///< streams with a wrong byte in them
+  std::uint64_t corrupt_streams = 0;  ///< with a wrong byte in them, or one nobody had asked for
   std::uint64_t unsent = 0;           ///< the queue was full: never tried
 };
 
