@@ -94,7 +94,11 @@ class Run {
   Result<std::unique_ptr<Station>> make_station(std::uint32_t number) {
     ::prctl(PR_SET_TIMERSLACK, 1);  // ns: operations begin when they are meant to
     if (!options_.cpus.empty()) {
-      (void)pin_this_thread(options_.cpus[number % options_.cpus.size()]);
+      const int cpu = options_.cpus[number % options_.cpus.size()];
+      if (!pin_this_thread(cpu)) {
+        return fail(
+            fmt::format("cannot run on CPU {}: --cpus names the CPUs that it may have", cpu));
+      }
     }
     auto station = std::make_unique<Station>();
     if (options_.secure) {
