@@ -405,7 +405,7 @@ def killed_while_it_holds(t):
     penstock = front(t, [{"name": name[4:], "address": serve.address}
                         for name, serve in zip(names, serves)])
     rate = t.count(400)
-    running = Running(t, penstock.address(), "--rate", rate, "-d", "4s", "-c", CONNECTIONS)
+    running = Running(t, penstock.address(), "--rate", rate, "-d", "3s", "-c", CONNECTIONS)
     held = 0
     for place, name in enumerate(names):
         before = penstock.wait_counters(
@@ -418,16 +418,19 @@ def killed_while_it_holds(t):
         until(lambda: unread(serve.address) >= max(1, there - 1), 5, "it holds requests")
         held += there
         serves[place] = killed_and_restarted(t, serve)
+        # One that has met the killed one's last moment has been lost again.
         penstock.wait_counters(
-            lambda seen: seen["sessions"]["accepted"] == CONNECTIONS + held, 5, "all are back"
+            lambda seen: seen["sessions"]["accepted"] >= CONNECTIONS + held
+            and seen["sessions"]["active"] == CONNECTIONS, 5, "all are back"
         )
     done, own = running.finish()
     counters = quiet(penstock)
-    expect_whole_losses(4 * rate, own, counters)
+    expect_whole_losses(3 * rate, own, counters)
     expect_same("bytes out", sent=own["count"]["bytes_out"], passed=total(counters, "bytes_in"))
     failed = sum(own["errors"].values())
-    expect(held - 2 <= failed <= held, f"{failed} failed, {held} were held: {own['errors']}")
-    expect(own["count"]["connections"] == CONNECTIONS + held, f"{own['count']}")
+    lost = own["count"]["connections"] - CONNECTIONS
+    t.say(f"{failed} lost, {held} connections were held, {lost} lost")
+    expect(held - 2 <= failed <= lost and lost >= held, f"{failed} of {held}, {lost}: {own}")
     expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout}")
     for name, serve in zip(names, serves):
         seen = serve.stop()
@@ -442,7 +445,7 @@ def killed_under_connections(t):
     penstock = front(t, [{"name": name, "address": serve.address}
                         for name, serve in zip("ab", serves)])
     rate = t.count(800)
-    running = Running(t, penstock.address(), "--mode", "conn", "--rate", rate, "-d", "3s", "-c",
+    running = Running(t, penstock.address(), "--mode", "conn", "--rate", rate, "-d", "2s", "-c",
                       CONNECTIONS)
     for place, at in ((0, rate // 2), (1, rate), (0, 3 * rate // 2)):
         penstock.wait_counters(
@@ -451,11 +454,11 @@ def killed_under_connections(t):
         serves[place] = killed_and_restarted(t, serves[place])
     done, own = running.finish()
     counters = quiet(penstock)
-    expect_whole_losses(3 * rate, own, counters)
-    expect_same("connections", asked=3 * rate, opened=own["count"]["connections"])
+    expect_whole_losses(2 * rate, own, counters)
+    expect_same("connections", asked=2 * rate, opened=own["count"]["connections"])
     closed = counters["sessions"]["closed"]
     told = {"finished", "backend_reset", "client_reset"}
-    expect(closed.keys() <= told and closed["finished"] > 2 * rate, f"{closed}")
+    expect(closed.keys() <= told and closed["finished"] > rate, f"{closed}")
     expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout}")
 
 
@@ -514,13 +517,13 @@ def relayed(t):
     hung = 4
     ledger = Ledger(hung, SMALL)
     relay = Relay(t, backends_of(t, ledger, NTH, silent_after(0)), shutdown_timeout="1s")
-    running = Running(t, relay.address, "--rate", rate, "-d", "4s", "-c", CONNECTIONS)
+    running = Running(t, relay.address, "--rate", rate, "-d", "3s", "-c", CONNECTIONS)
     until(lambda: ledger.spoilt == hung, 5, "some requests hang")
     relay.end_first()
     relay.start_second()
     done, own = running.finish()
     first, second = relay.counters()
-    failed, unread, unheard = expect_told_of_relay(4 * rate, own, ledger, (first, second))
+    failed, unread, unheard = expect_told_of_relay(3 * rate, own, ledger, (first, second))
     t.say(f"{failed} lost: {hung} held, {unread} not read, {unheard} answers not heard")
     expect(own["errors"] == {"reset_before": failed}, f"{own['errors']}")
     expect(own["errnos"] == {"104": failed}, f"{own['errnos']}")
@@ -537,7 +540,7 @@ def relayed_one_each(t, close, usual, gap=False):
     ledger = Ledger(hung, SMALL)
     relay = Relay(t, backends_of(t, ledger, 1, silent_after(0)))
     running = Running(
-        t, relay.address, "--mode", "conn", "--close", close, "--rate", rate, "-d", "3s", "-c",
+        t, relay.address, "--mode", "conn", "--close", close, "--rate", rate, "-d", "2s", "-c",
         # A connect that meets the first one's last moment comes through a second later, repeated.
         CONNECTIONS, "--timeout", f"{pace.slow(3 * PATIENCE_MS):.0f}ms", "--interval", "100ms",
     )
@@ -548,13 +551,13 @@ def relayed_one_each(t, close, usual, gap=False):
     relay.start_second()
     done, own = running.finish()
     seen = relay.counters()
-    failed, unread, unheard = expect_told_of_relay(3 * rate, own, ledger, seen)
+    failed, unread, unheard = expect_told_of_relay(2 * rate, own, ledger, seen)
     refused = own["errors"].get("connect_refused", 0)
     t.say(f"{failed} lost: {refused} refused, {hung} held, {unread} not read, {unheard} not heard")
     expect(own["errors"].get("timeout") == hung, f"{own['errors']}")
     expect(own["errnos"].get("111", 0) == refused, f"{own['errnos']}")
     expect(refused > 0 or not gap, f"none was refused: {own['errors']}")
-    expect_same("connections", asked=3 * rate - refused, opened=own["count"]["connections"])
+    expect_same("connections", asked=2 * rate - refused, opened=own["count"]["connections"])
     closed = [each["sessions"]["closed"] for each in seen]
     expect(all(each.keys() <= {usual, "client_reset"} for each in closed), f"{closed}")
     expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout}")

@@ -133,10 +133,11 @@ def garbage(t):
         expect(own["errors"] == {error: 20}, f"{mode}: {own['errors']}")
         expect(count["operations"] == 0 and count["unsent"] == 0, f"{mode}: {count}")
         expect(count["connections"] == backend.accepted - before, f"{mode}: {count}")
-        # A greeting that came when nothing had been asked is no operation's.
+        # A greeting that came when nothing had been asked is no operation's; of the last ones, one
+        # on each connection, nobody may have taken notice any more.
         unasked = count["connections"] - 20
-        corrupt = unasked + (20 if error == "corrupt" else 0)
-        expect(count["corrupt_streams"] == corrupt, f"{mode}: {unasked} unasked, {count}")
+        noticed = count["corrupt_streams"] - (20 if error == "corrupt" else 0)
+        expect(max(0, unasked - 4) <= noticed <= unasked, f"{mode}: {unasked} unasked, {count}")
         expect(re.search(r"^verdict +FAILED: no operation went well$", done.stdout, re.M),
                done.stdout)
     for target, mode in ((f"tls://{backend.address}", "rr"), (f"https://{backend.address}", "http")):
