@@ -128,6 +128,7 @@ void Crowd::on_end(Connection& connection) {
 void Crowd::on_failure(Connection& connection, const Failure& failure) {
   Place& place = this->place(connection);
   note_tried(place);
+  if (failure.phase != Phase::stream) ++recorder_->count.connections_failed;
   if (!place.member.settled) place.part->lost(failure);
 }
 

@@ -64,7 +64,7 @@ void Exchange::assign(Instant intended) {
   ++begun_;
   if (Slot* slot = ready_.front()) return issue(*slot, intended);
   if (waiting_.size() < options_.most_waiting) return waiting_.push_back(intended);
-  ++recorder_->count.unsent;
+  if (measured(intended)) ++recorder_->count.unsent;
 }
 
 void Exchange::issue(Slot& slot, Instant intended) {
@@ -200,8 +200,8 @@ void Exchange::on_wake(Connection& connection) {
   Slot& slot = this->slot(connection);
   if (slot.operations.empty()) return;
   if (patience_ends(slot.operations.front()) > context_.now) return watch(slot);
-  fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::timed_out});
-  let_go(slot, Ending::reset);
+  fail_operation(slot, slot.answer_begun ? ErrorClass::timeout_within : ErrorClass::timeout, 0);
+  give_up(slot);
 }
 
 void Exchange::consume(Connection& connection, std::span<const std::byte> bytes) {
@@ -212,8 +212,9 @@ void Exchange::consume(Connection& connection, std::span<const std::byte> bytes)
   while (!bytes.empty() && slot.connection == &connection) {
     // An echo begins before the request is whole.
     const bool asked = slot.operations.size() > slot.unwritten || slot.codec.request_left > 0;
-    if (!asked) {
-      recorder_->fail(ErrorClass::bad_response);
+    if (!asked) {  // no operation's, so no error of one
+      ++recorder_->count.corrupt_streams;
+      recorder_->explain(ErrorClass::bad_response, "bytes came that nobody had asked for");
       return let_go(slot, Ending::reset);
     }
     if (!std::exchange(slot.answer_begun, true) && measured(slot.operations.front())) {
@@ -234,8 +235,7 @@ void Exchange::conclude(Slot& slot, const Answer& answer, Instant now) {
     if (answer.error == ErrorClass::corrupt) ++recorder_->count.corrupt_streams;
     recorder_->explain(answer.error, slot.codec.damage);
     fail_operation(slot, answer.error, 0);
-    fail_all(slot, {.phase = Phase::stream, .cause = Failure::Cause::ended});
-    return let_go(slot, Ending::reset);
+    return give_up(slot);
   }
   const bool counts = measured(slot.operations.front());
   if (counts && slot.codec.status != 0) recorder_->answered(slot.codec.status);
@@ -268,7 +268,8 @@ void Exchange::complete(Slot& slot, Instant now) {
 }
 
 void Exchange::fail_operation(Slot& slot, ErrorClass error, int errno_value) {
-  const bool cut_off = error == ErrorClass::reset_within || error == ErrorClass::ended_within;
+  const bool cut_off = error == ErrorClass::reset_within || error == ErrorClass::ended_within ||
+                       error == ErrorClass::timeout_within;
   const Operation operation = take_operation(slot);
   if (!measured(operation)) return;
   recorder_->fail(error, errno_value);
@@ -282,6 +283,12 @@ void Exchange::fail_all(Slot& slot, const Failure& failure) {
   while (!slot.operations.empty()) {
     fail_operation(slot, classify(failure, slot.answer_begun), failure.errno_value);
   }
+}
+
+/// The oldest operation has failed, and the others on its connection go with it.
+void Exchange::give_up(Slot& slot) {
+  while (!slot.operations.empty()) fail_operation(slot, ErrorClass::dropped, 0);
+  let_go(slot, Ending::reset);
 }
 
 /// Ends the use of the slot's connection; it closes by itself.
@@ -323,9 +330,9 @@ void Exchange::on_failure(Connection& connection, const Failure& failure) {
   Slot& slot = this->slot(connection);
   connection.of_user = nullptr;
   slot.connection = nullptr;
-  const bool idle = slot.operations.empty();
-  if (idle && began_ == never) {
-    recorder_->fail(classify(failure, false), failure.errno_value);
+  if (failure.phase != Phase::stream) {
+    ++recorder_->count.connections_failed;
+    if (slot.operations.empty()) recorder_->explain(classify(failure, false), reason_of(failure));
   }
   fail_all(slot, failure);
   settle(slot);
@@ -348,7 +355,9 @@ void Exchange::stop() {
 
 void Exchange::abandon() {
   stop();
-  for (std::size_t i = 0; i < waiting_.size(); ++i) recorder_->fail(ErrorClass::unfinished);
+  for (const Instant intended : waiting_) {
+    if (measured(intended)) recorder_->fail(ErrorClass::unfinished);
+  }
   waiting_.clear();
   for (const auto& slot : slots_) {
     while (!slot->operations.empty()) fail_operation(*slot, ErrorClass::unfinished, 0);

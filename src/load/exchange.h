@@ -79,8 +79,11 @@ class Exchange final : public Engine, private User {
   [[nodiscard]] Slot& slot(Connection& connection) noexcept {
     return *static_cast<Slot*>(connection.of_user);
   }
+  [[nodiscard]] bool measured(Instant intended) const noexcept {
+    return intended >= measured_from_;
+  }
   [[nodiscard]] bool measured(const Operation& operation) const noexcept {
-    return operation.intended >= measured_from_;
+    return measured(operation.intended);
   }
   [[nodiscard]] bool may_begin() const noexcept {
     return begun_ < options_.operations && !stopped_;
@@ -96,6 +99,7 @@ class Exchange final : public Engine, private User {
   void complete(Slot& slot, Instant now);
   void fail_operation(Slot& slot, ErrorClass error, int errno_value);
   void fail_all(Slot& slot, const Failure& failure);
+  void give_up(Slot& slot);
   void let_go(Slot& slot, Ending ending);
   void lost(Slot& slot);
   void record_lag(const Operation& operation) noexcept;

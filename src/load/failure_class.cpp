@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "penstock/base/result.h"
+
 namespace penstock::load {
 
 ErrorClass classify(const Failure& failure, bool within) noexcept {
@@ -33,6 +35,11 @@ ErrorClass classify(const Failure& failure, bool within) noexcept {
       break;
   }
   return ErrorClass::timeout;
+}
+
+std::string reason_of(const Failure& failure) {
+  if (!failure.text.empty()) return failure.text;
+  return failure.errno_value != 0 ? errno_text(failure.errno_value) : "the target is silent";
 }
 
 }  // namespace penstock::load

@@ -18,10 +18,11 @@ constexpr double largest_lag_share = 0.1;
 constexpr Duration tolerable_lag = 200us;
 constexpr double tail = 99;
 
-/// Answers that were cut off or had wrong bytes in them.
+/// Answers that were cut off or had wrong bytes in them, and bytes that were nobody's answer.
 std::uint64_t wrong_answers(const Recorder& total) noexcept {
-  return total.errors(ErrorClass::corrupt) + total.errors(ErrorClass::bad_response) +
-         total.errors(ErrorClass::reset_within) + total.errors(ErrorClass::ended_within);
+  return total.count.corrupt_streams + total.errors(ErrorClass::bad_response) +
+         total.errors(ErrorClass::reset_within) + total.errors(ErrorClass::ended_within) +
+         total.errors(ErrorClass::timeout_within);
 }
 
 /// Why the generator itself may have shaped what it measured.

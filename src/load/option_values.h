@@ -24,6 +24,14 @@ namespace penstock::load {
   return {};
 }
 
+/// The same, for what cannot be nothing.
+[[nodiscard]] inline Result<void> read_positive_duration(std::string_view option,
+                                                         std::string_view text, Duration& into) {
+  if (auto set = read_duration(option, text, into); !set) return set;
+  if (into > Duration::zero()) return {};
+  return fail(fmt::format("{} {}: expected more than nothing", option, text));
+}
+
 /// One of these words; the enumeration has its values in the same order, from 0.
 template <class E>
 [[nodiscard]] Result<void> read_word(std::string_view option, std::string_view text,

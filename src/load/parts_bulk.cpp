@@ -25,7 +25,7 @@ class BulkPart : public Part {
   }
   void lost(const Failure& failure) override {
     settle(false);
-    member.fail(classify(failure, total > 0), failure.errno_value, failure.text);
+    member.fail(classify(failure, total > 0), failure.errno_value, reason_of(failure));
   }
   void abandoned() override {
     settle(false);

@@ -23,7 +23,7 @@ class IdlePart final : public Part {
   void lost(const Failure& failure) override {
     const bool was_there = failure.phase == Phase::stream;
     member.fail(was_there ? ErrorClass::idle_lost : classify(failure, false), failure.errno_value,
-                failure.text);
+                reason_of(failure));
   }
   void stop() override { member.done(); }
 };
@@ -45,7 +45,7 @@ class ChaosPart : public Part {
   void lost(const Failure& failure) override {
     if (failure.phase == Phase::stream) return endured("reset by the target", Ending::reset);
     tally("not connected");
-    member.fail(classify(failure, false), failure.errno_value, failure.text);
+    member.fail(classify(failure, false), failure.errno_value, reason_of(failure));
   }
   void stop() override { abandoned(); }
   void abandoned() override {

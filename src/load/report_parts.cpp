@@ -70,6 +70,9 @@ std::string counted(std::uint64_t count, std::string_view noun) {
 
 std::string connections_text(const Counters& count) {
   std::string text = fmt::format("{} opened", count.connections);
+  if (count.connections_failed > 0) {
+    text += fmt::format("; {} attempts failed", count.connections_failed);
+  }
   if (count.handshakes_full + count.handshakes_resumed > 0) {
     text += fmt::format("; TLS handshakes {} full, {} resumed", count.handshakes_full,
                         count.handshakes_resumed);

@@ -51,13 +51,16 @@ void RunCommand::add_to(CLI::App& command) {
       ->option_text("TIME");
   command.add_option("--warmup", warmup_, "not measured, at the beginning (0s)")
       ->option_text("TIME");
-  command.add_option("-n,--count", operations_, "end after so many operations")->option_text("N");
+  command.add_option("-n,--count", operations_, "end after so many operations")
+      ->check(CLI::PositiveNumber)
+      ->option_text("N");
   command.add_option("-c,--connections", connections_, "connections at once (64; bulk: 1)")
       ->check(CLI::Range(1U, most_connections))
       ->option_text("N");
   command.add_option("-t,--threads", threads_, "worker threads (1)")->option_text("N");
   command.add_option("--cpus", cpus_, "pin the workers to these CPUs, in turn")
       ->delimiter(',')
+      ->check(CLI::NonNegativeNumber)
       ->option_text("LIST");
   command.add_option("--depth", depth_, "requests on a connection at once (1)")->option_text("N");
   add_more(command);
@@ -79,8 +82,11 @@ void RunCommand::add_more(CLI::App& command) {
       ->option_text("TIME");
   command.add_option("--close", close_, "mode conn and tls: fin or rst (fin)")->option_text("HOW");
   command.add_option("--max-backlog", backlog_, "operations that may wait (1000000)")
+      ->check(CLI::NonNegativeNumber)
       ->option_text("N");
-  command.add_option("--seed", seed_, "of arrivals and payload (1)")->option_text("N");
+  command.add_option("--seed", seed_, "of arrivals and payload (1)")
+      ->check(CLI::NonNegativeNumber)
+      ->option_text("N");
   command.add_option("--interval", interval_, "between two lines of progress (1s)")
       ->option_text("TIME");
   command.add_option("--method", method_, "http: the request's method (GET)")->option_text("M");
@@ -197,8 +203,8 @@ Result<void> RunCommand::set_target(RunOptions& options) const {
 Result<void> RunCommand::set_shape(RunOptions& options) const {
   options.search = rate_ == "max";
   const std::string duration = options.search ? "3s" : "10s";
-  if (auto set =
-          read_duration("--duration", duration_.empty() ? duration : duration_, options.duration);
+  if (auto set = read_positive_duration("--duration", duration_.empty() ? duration : duration_,
+                                        options.duration);
       !set) {
     return set;
   }
@@ -265,12 +271,14 @@ Result<void> RunCommand::set_limits(RunOptions& options) const {
   options.verify = !no_verify_;
   options.most_waiting = backlog_;
   options.seed = seed_;
-  if (auto set = read_duration("--timeout", timeout_, options.timeout); !set) return set;
-  if (auto set = read_duration("--connect-timeout", connect_timeout_, options.connect_timeout);
+  if (auto set = read_positive_duration("--timeout", timeout_, options.timeout); !set) return set;
+  if (auto set =
+          read_positive_duration("--connect-timeout", connect_timeout_, options.connect_timeout);
       !set) {
     return set;
   }
-  if (auto set = read_duration("--interval", interval_, options.interval); !set) return set;
+  if (auto set = read_positive_duration("--interval", interval_, options.interval); !set)
+    return set;
   if (auto set = read_word("--close", close_, {"fin", "rst"}, options.ending); !set) return set;
   const std::string& text = options.search ? slo_ : assert_;
   if (options.search && text.empty()) {

@@ -21,6 +21,12 @@ Result<Endpoint> resolve(std::string_view text) {
   }
   const std::string host(text.substr(0, colon));
   const std::string port(text.substr(colon + 1));
+  std::uint16_t number = 0;  // getaddrinfo(3) takes a larger one for what is left of it
+  const char* port_end = port.data() + port.size();
+  if (const auto [end, error] = std::from_chars(port.data(), port_end, number);
+      error != std::errc{} || end != port_end) {
+    return fail(fmt::format("{}: \"{}\" is no port; expected a number up to 65535", text, port));
+  }
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;

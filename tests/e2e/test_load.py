@@ -53,11 +53,11 @@ def expect_clean(done, count):
 
 
 class Serve:
-    """`penstock-load serve`; stop() returns its counters."""
+    """`penstock-load serve`, where `listen` says; stop() returns its counters."""
 
-    def __init__(self, t, *arguments):
+    def __init__(self, t, *arguments, listen=None):
         command = [tool(t), "serve", *map(str, arguments)]
-        command += ["--listen", f"{fleet.next_host()}:0", "-t", "2"]
+        command += ["--listen", listen or f"{fleet.next_host()}:0", "-t", "2"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.process = subprocess.Popen(command, text=True, **pipes)
         t.defer(self.process.kill)

@@ -73,17 +73,17 @@ TEST_CASE("streams of bulk data are whole in both directions, plain and over TLS
   Driving driving(16, make_crowd(serving.at(), {.connections = 4}, streams(true),
                                  secure ? client_context.get() : nullptr));
   driving.turn_for(100ms);
-  const auto client = driving.finish();
+  const Recorder& client = driving.finish();
   const Served server = serving.finish();
-  CHECK(client->errors() == 0);
-  CHECK(client->count.streams == 4);
-  CHECK(client->count.bytes_out == server.bytes_in);
-  CHECK(client->count.bytes_in == server.bytes_out);
+  CHECK(client.errors() == 0);
+  CHECK(client.count.streams == 4);
+  CHECK(client.count.bytes_out == server.bytes_in);
+  CHECK(client.count.bytes_in == server.bytes_out);
   CHECK(server.wrong_streams == 0);
-  CHECK(client->count.handshakes_full == (secure ? 4 : 0));
-  REQUIRE(client->streams().size() == 4);
+  CHECK(client.count.handshakes_full == (secure ? 4 : 0));
+  REQUIRE(client.streams().size() == 4);
   std::uint64_t up = 0;
-  for (const StreamFacts& stream : client->streams()) {
+  for (const StreamFacts& stream : client.streams()) {
     CHECK(stream.whole);
     CHECK(stream.bytes > 0);
     CHECK(stream.lasted >= 90ms);
@@ -102,12 +102,12 @@ TEST_CASE("what of an upload did not arrive is counted", "[load]") {
   });
   Driving driving(16, make_crowd(odd.at(), {}, streams(true)));
   driving.turn_for(30ms);
-  const auto client = driving.finish();
-  CHECK(client->count.streams == 0);
-  CHECK(client->errors(ErrorClass::ended_within) == 1);
-  CHECK(client->count.lost_bytes == missing);
-  REQUIRE(client->streams().size() == 1);
-  CHECK_FALSE(client->streams().front().whole);
+  const Recorder& client = driving.finish();
+  CHECK(client.count.streams == 0);
+  CHECK(client.errors(ErrorClass::ended_within) == 1);
+  CHECK(client.count.lost_bytes == missing);
+  REQUIRE(client.streams().size() == 1);
+  CHECK_FALSE(client.streams().front().whole);
 }
 
 TEST_CASE("wrong bytes are found in uploads and in downloads", "[load]") {
@@ -125,10 +125,10 @@ TEST_CASE("wrong bytes are found in uploads and in downloads", "[load]") {
   Driving driving(
       16, make_crowd(odd.at(), {.first_number = up ? 0U : 1U, .redial_after = 1s}, streams(true)));
   driving.turn_for(30ms);
-  const auto client = driving.finish();
-  CHECK(client->errors(ErrorClass::corrupt) == 1);
-  CHECK(client->count.corrupt_streams == 1);
-  const std::string& why = client->reasons().at(ErrorClass::corrupt);
+  const Recorder& client = driving.finish();
+  CHECK(client.errors(ErrorClass::corrupt) == 1);
+  CHECK(client.count.corrupt_streams == 1);
+  const std::string& why = client.reasons().at(ErrorClass::corrupt);
   CHECK(why.find(up ? "byte 12345 of an upload" : "from byte 0 of a download") !=
         std::string::npos);
 }
@@ -140,20 +140,20 @@ TEST_CASE("streams that are cut off are errors, and others take their places", "
   });
   Driving driving(16, make_crowd(odd.at(), {.connections = 2, .redial_after = 5ms}, streams(true)));
   driving.turn_for(100ms);
-  const auto client = driving.abandon();
-  CHECK(client->count.streams == 0);
-  CHECK(client->count.connections > 2);
-  CHECK(client->errors(ErrorClass::reset_within) + client->errors(ErrorClass::ended_within) > 0);
-  CHECK(client->errors(ErrorClass::ended_before) + client->errors(ErrorClass::reset_before) > 0);
+  const Recorder& client = driving.abandon();
+  CHECK(client.count.streams == 0);
+  CHECK(client.count.connections > 2);
+  CHECK(client.errors(ErrorClass::reset_within) + client.errors(ErrorClass::ended_within) > 0);
+  CHECK(client.errors(ErrorClass::ended_before) + client.errors(ErrorClass::reset_before) > 0);
 }
 
 TEST_CASE("without a check any server that reads will do", "[load]") {
   Odd odd([](int fd) { read_all(fd); });
   Driving driving(16, make_crowd(odd.at(), {}, streams(false)));
   driving.turn_for(20ms);
-  const auto client = driving.finish();
-  CHECK(client->errors() == 0);
-  CHECK(client->count.streams == 1);
+  const Recorder& client = driving.finish();
+  CHECK(client.errors() == 0);
+  CHECK(client.count.streams == 1);
 }
 
 TEST_CASE("idle connections are opened at a pace and held until the end", "[load]") {
@@ -162,9 +162,9 @@ TEST_CASE("idle connections are opened at a pace and held until the end", "[load
   Driving driving(
       40, make_crowd(serving.at(), {.connections = 20, .dials_per_second = 200}, make_idle));
   CHECK(std::chrono::steady_clock::now() - start >= 90ms);
-  const auto client = driving.finish();
-  CHECK(client->errors() == 0);
-  CHECK(client->count.streams == 20);
+  const Recorder& client = driving.finish();
+  CHECK(client.errors() == 0);
+  CHECK(client.count.streams == 20);
   CHECK(serving.finish().accepted == 20);
 }
 
@@ -172,9 +172,9 @@ TEST_CASE("an idle connection that is lost is an error", "[load]") {
   Odd odd([](int /*fd*/) {});
   Driving driving(16, make_crowd(odd.at(), {.redial_after = 1s}, make_idle));
   driving.turn_for(20ms);
-  const auto client = driving.finish();
-  CHECK(client->errors(ErrorClass::idle_lost) == 1);
-  CHECK(client->count.streams == 0);
+  const Recorder& client = driving.finish();
+  CHECK(client.errors(ErrorClass::idle_lost) == 1);
+  CHECK(client.count.streams == 0);
 }
 
 TEST_CASE("nobody answers: the errors say so, and it ends", "[load]") {
@@ -184,8 +184,8 @@ TEST_CASE("nobody answers: the errors say so, and it ends", "[load]") {
     refused = local_endpoint(closed.get()).value();
   }
   Driving driving(16, make_crowd(refused, {.connections = 3}, make_idle));
-  const auto client = driving.finish();
-  CHECK(client->errors(ErrorClass::connect_refused) == 3);
+  const Recorder& client = driving.finish();
+  CHECK(client.errors(ErrorClass::connect_refused) == 3);
 }
 
 TEST_CASE("hostile clients: what the target does about each is counted", "[load]") {
@@ -200,25 +200,25 @@ TEST_CASE("hostile clients: what the target does about each is counted", "[load]
     Odd odd([](int fd) { read_all(fd); });
     Driving driving(16, make_crowd(odd.at(), {.dials_before = false}, make));
     driving.turn_for(30ms);
-    const auto client = driving.finish();
-    CHECK(client->errors() == 0);
-    CHECK(tally_of(*client, name + ": connected") == 1);
-    CHECK(tally_of(*client, name + ": held until the end") == 1);
-    CHECK((client->count.bytes_out > 0) == (kind != ChaosKind::silent));
-    CHECK(client->histogram(Measure::endured).count() == 0);
+    const Recorder& client = driving.finish();
+    CHECK(client.errors() == 0);
+    CHECK(tally_of(client, name + ": connected") == 1);
+    CHECK(tally_of(client, name + ": held until the end") == 1);
+    CHECK((client.count.bytes_out > 0) == (kind != ChaosKind::silent));
+    CHECK(client.histogram(Measure::endured).count() == 0);
   }
   SECTION("a target without") {
     Odd odd([](int /*fd*/) {});
     Driving driving(16,
                     make_crowd(odd.at(), {.dials_per_second = 100, .dials_before = false}, make));
     driving.turn_for(100ms);
-    const auto client = driving.finish();
-    const std::uint64_t ended = tally_of(*client, name + ": ended by the target") +
-                                tally_of(*client, name + ": reset by the target");
-    CHECK(tally_of(*client, name + ": connected") >= 2);
+    const Recorder& client = driving.finish();
+    const std::uint64_t ended = tally_of(client, name + ": ended by the target") +
+                                tally_of(client, name + ": reset by the target");
+    CHECK(tally_of(client, name + ": connected") >= 2);
     // Who reads nothing learns of a reset only.
     if (kind != ChaosKind::zero_window) CHECK(ended >= 1);
-    CHECK(client->histogram(Measure::endured).count() == ended);
+    CHECK(client.histogram(Measure::endured).count() == ended);
   }
 }
 
@@ -230,11 +230,11 @@ TEST_CASE("a storm of resets is as strong as its pace", "[load]") {
       make_crowd(serving.at(), {.connections = 4, .dials_per_second = 500, .dials_before = false},
                  [&](Member& member) { return make_chaos(member, ChaosKind::reset, material); }));
   driving.turn_for(200ms);
-  const auto client = driving.finish();
-  const std::uint64_t resets = tally_of(*client, "reset: reset by us");
+  const Recorder& client = driving.finish();
+  const std::uint64_t resets = tally_of(client, "reset: reset by us");
   CHECK(resets >= 20);
   CHECK(resets <= 110);
-  CHECK(client->count.streams == resets);
+  CHECK(client.count.streams == resets);
 }
 
 }  // namespace

@@ -95,11 +95,12 @@ class Serving {
   OwnThread<Worker> thread_;
 };
 
-/// A client's engine on the test's thread.
+/// A client's engine on the test's thread, which turns it by hand.
 class Driving {
  public:
   using Make = std::function<std::unique_ptr<Engine>(Context& context)>;
-  Driving(std::uint32_t connections, const Make& make) {
+  enum class Begin : std::uint8_t { now, later };
+  Driving(std::uint32_t connections, const Make& make, Begin begins = Begin::now) {
     auto made = Worker::create(kernel_, {.features = features(), .connections = connections},
                                [&](Context& context) -> Result<Worker::Engines> {
                                  Worker::Engines all;
@@ -112,31 +113,44 @@ class Driving {
                                });
     REQUIRE(made);
     worker_ = std::move(*made);
-    while (!worker_->prepared()) turn();
-    worker_->begin(kernel_.now());
+    until([&] { return worker_->prepared(); });
+    if (begins == Begin::now) begin();
   }
+  Driving(const Driving&) = delete;
+  Driving& operator=(const Driving&) = delete;
+
+  void begin() { worker_->begin(kernel_.now()); }
 
   [[nodiscard]] Engine& engine() { return *engine_; }
-  void turn_until(const std::function<bool()>& is) {
-    while (!is()) turn();
+  /// Turns until it is so, for at most as long as a test may take.
+  void until(const std::function<bool()>& so) {
+    const Instant deadline = kernel_.now() + 20s;
+    while (!so()) {
+      REQUIRE(kernel_.now() < deadline);
+      REQUIRE(worker_->turn().value());
+    }
   }
   void turn_for(Duration time) {
     const Instant end = kernel_.now() + time;
     alarm_->set(end);
-    while (kernel_.now() < end) turn();
+    until([&] { return kernel_.now() >= end; });
   }
   /// Stops it, waits for what is under way, and says what was measured.
-  [[nodiscard]] std::unique_ptr<Recorder> finish() {
+  [[nodiscard]] const Recorder& finish() {
     worker_->stop();
     while (worker_->turn().value()) {
     }
-    auto all = std::make_unique<Recorder>();
-    for (const auto& part : worker_->take_measured()) all->merge(*part);
-    return all;
+    return take_measured();
   }
-  [[nodiscard]] std::unique_ptr<Recorder> abandon() {
+  /// The same, but breaks off what is under way.
+  [[nodiscard]] const Recorder& abandon() {
     worker_->abandon();
     return finish();
+  }
+  /// What was measured up to now.
+  [[nodiscard]] const Recorder& so_far() {
+    worker_->cut(std::make_unique<Recorder>());
+    return take_measured();
   }
 
  private:
@@ -160,14 +174,14 @@ class Driving {
     Context& context_;
     Instant at_ = never;
   };
-  void turn() {
-    const auto more = worker_->turn();
-    REQUIRE(more);
-    REQUIRE(*more);
+  const Recorder& take_measured() {
+    for (const auto& part : worker_->take_measured()) measured_->merge(*part);
+    return *measured_;
   }
 
   io::LinuxKernel kernel_;
   std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Recorder> measured_ = std::make_unique<Recorder>();
   Engine* engine_ = nullptr;
   Alarm* alarm_ = nullptr;
 };
@@ -190,8 +204,10 @@ inline std::unique_ptr<Recorder> exchange(const Endpoint& at, ExchangeOptions op
     return std::make_unique<Exchange>(context, options, make_dialer(context, at, tls, tls_options),
                                       std::nullopt);
   });
-  driving.turn_until([&] { return driving.engine().exhausted(); });
-  return driving.finish();
+  driving.until([&] { return driving.engine().exhausted(); });
+  auto all = std::make_unique<Recorder>();
+  all->merge(driving.finish());
+  return all;
 }
 
 /// A socket that blocks, for who wants to speak for himself.

@@ -19,7 +19,8 @@ TEST_CASE("a target is an address, a name, a URL or a unix path", "[load]") {
   CHECK(parse_target("https://127.0.0.1/")->endpoint.port() == 443);
   CHECK(parse_target("https://[::1]/")->endpoint.to_string() == "[::1]:443");
   CHECK(parse_target("tls://127.0.0.1:8443")->secure);
-  for (const char* wrong : {"", "nowhere", "10.0.0.1", "name.invalid:80", "10.0.0.1:port"}) {
+  for (const char* wrong : {"", "nowhere", "10.0.0.1", "name.invalid:80", "10.0.0.1:port",
+                            "10.0.0.1:99999", "localhost:65616", "localhost:-1"}) {
     INFO(wrong);
     CHECK_FALSE(parse_target(wrong).has_value());
   }

@@ -15,7 +15,8 @@
 
 namespace penstock::load {
 
-// name, what an operator reads. An operation that failed is counted in exactly one of them.
+// name, what an operator reads. An operation that failed is counted in exactly one of them, and
+// nothing else is: operations, errors and unsent are what was to be done.
 #define PENSTOCK_LOAD_ERRORS(X)                                      \
   X(connect_refused, "connection refused")                           \
   X(connect_timeout, "no connection in time")                        \
@@ -30,6 +31,8 @@ namespace penstock::load {
   X(ended_within, "ended within the answer")                         \
   X(tls_error, "TLS broke off")                                      \
   X(timeout, "no answer in time")                                    \
+  X(timeout_within, "the answer stopped in the middle")              \
+  X(dropped, "behind one that failed, on its connection")            \
   X(corrupt, "wrong bytes")                                          \
   X(bad_response, "not an answer of this protocol")                  \
   X(http_status, "HTTP status 400 or above")                         \
@@ -80,13 +83,14 @@ struct MeasureInfo {
   X(bytes_in, "of streams, without TLS")                                                 \
   X(bytes_out, "likewise")                                                               \
   X(connections, "opened")                                                               \
+  X(connections_failed, "attempts: no connect, or no handshake")                         \
   X(handshakes_full, "TLS")                                                              \
   X(handshakes_resumed, "TLS")                                                           \
   X(sessions_offered, "TLS: connections that asked to resume one")                       \
   X(hello_retries, "TLS: handshakes that cost a round trip more")                        \
   X(streams, "connections that did all that they were for; modes without operations")    \
   X(lost_bytes, "missing from answers or streams that were cut off, as far as is known") \
-  X(corrupt_streams, "streams with a wrong byte in them")                                \
+  X(corrupt_streams, "streams with a wrong byte in them, or one nobody had asked for")   \
   X(unsent, "the queue was full: never tried")
 
 /// Counters of one span of time.

@@ -1,0 +1,215 @@
+"""penstock-load in the wrong hands or before the wrong target: flags that make no sense, nobody
+there, garbage, Ctrl-C. A clear message each time, and what was counted until then.
+"""
+import functools
+import re
+import signal
+
+import adversary
+import fleet
+import suite
+from suite import expect, until
+from test_load import load
+from test_load_losses import (
+    Ledger, Running, answering, as_in_tcp_rows, run_json, silent_after, tcp_rows,
+)
+
+# The features of penstock's ring make no difference to the tool.
+test = functools.partial(suite.test, tiers=("full",))
+
+# Arguments, and what is said of them.
+WRONG_FLAGS = (
+    (["--closed", "--bogus"], "--bogus"),
+    (["--closed", "-c", "0"], "--connections 0: expected 1 to"),
+    (["--closed", "-c", "many"], "--connections = many"),
+    (["--closed", "-n", "-5"], "--count: "),
+    (["--closed", "-n", "1.5"], "--count = 1.5"),
+    (["--closed", "--seed", "-1"], "--seed: "),
+    (["--rate", "10", "--max-backlog", "-1"], "--max-backlog: "),
+    (["--closed", "--cpus", "-1"], "--cpus: "),
+    (["--closed", "-t", "3", "-c", "2"], "--threads 3: expected 1 to the number of connections"),
+    (["--closed", "--depth", "0"], "--depth 0: expected 1 to"),
+    (["--closed", "--size", "0"], "--size and --answer-size: expected 1 to"),
+    (["--closed", "--timeout", "5"], '--timeout 5: "5" has no unit'),
+    (["--closed", "--timeout", "0s"], "--timeout 0s: expected more than nothing"),
+    (["--closed", "--connect-timeout", "0s"], "--connect-timeout 0s: expected more than nothing"),
+    (["--closed", "--interval", "0s"], "--interval 0s: expected more than nothing"),
+    (["--closed", "-d", "0s"], "--duration 0s: expected more than nothing"),
+    (["--closed", "--warmup", "20s"], "--warmup 20s leaves nothing of the 10s"),
+    (["--rate", "0"], 'the rate "0" is too low'),
+    (["--rate", "10", "--closed"], "one of --rate, --ramp, --steps"),
+    (["--ramp", "1:2"], '"1:2" is not a ramp'),
+    (["--closed", "--source", "300.1.1.1"], '"300.1.1.1" is no source address'),
+    (["--closed", "--label", "x"], "--label x: expected NAME=TEXT"),
+    (["--closed", "--tls", "--tls-version", "1.1"], "--tls-version 1.1: expected one of 1.2, 1.3"),
+)
+
+
+@test("load tool, each wrong flag is told by a sentence that names it, before anything is sent")
+def wrong_flags(t):
+    backend = fleet.Backend(t, fleet.echo)
+    for arguments, said in WRONG_FLAGS:
+        done = load(t, backend.address, *arguments)
+        expect((done.returncode, done.stdout) == (64, ""), f"{arguments}: {done}")
+        expect(said in done.stderr and "--help" in done.stderr, f"{arguments}: {done.stderr}")
+    for target, said in (("127.0.0.1:99999", '"99999" is no port'), ("127.0.0.1", "has no port")):
+        done = load(t, target, "--closed")
+        expect((done.returncode, done.stdout) == (64, ""), f"{target}: {done}")
+        expect(said in done.stderr, f"{target}: {done.stderr}")
+    done = load(t, backend.address, "--closed", "--cpus", "100000")
+    expect((done.returncode, done.stdout) == (1, ""), f"{done}")
+    expect("cannot run on CPU 100000" in done.stderr, done.stderr)
+    expect(backend.accepted == 0, f"{backend.accepted} connections were opened")
+
+
+@test("load tool, a target that is not there is told at once where connections are to stay")
+def unreachable(t):
+    nobody = fleet.refused_address()
+    full = fleet.fill_backlog(t, f"{fleet.next_host()}:0")
+    actor = adversary.Adversary(t)
+    mute = actor.server(lambda peer: peer.until_end(), "mute", expected=(OSError,))
+    short = ["--connect-timeout", "400ms"]
+    for target, options, said in (
+        (nobody, [], "connection refused"),
+        (f"http://{nobody}/", ["--mode", "http"], "connection refused"),
+        (f"tls://{nobody}", [], "connection refused"),
+        (full, short, "no connection in time"),
+        (f"unix:{t.dir}/nothing", [], "No such file or directory"),
+        (f"tls://{mute.address}", short, "no TLS handshake in time"),
+    ):
+        done = load(t, target, "--rate", 10, "-c", 2, *options)
+        expect((done.returncode, done.stdout) == (1, ""), f"{target}: {done}")
+        expect(f"cannot reach {target}: " in done.stderr and said in done.stderr, done.stderr)
+
+
+@test("load tool, where each operation connects, a target that is not there fails every one")
+def unreachable_one_each(t):
+    nobody = fleet.refused_address()
+    for mode in ("conn", "tls"):
+        done, own = run_json(t, nobody, "--mode", mode, "--rate", 100, "-n", 30, "-c", 8)
+        expect(done.returncode == 1, f"exit {done.returncode}: {done.stdout}")
+        expect(own["errors"] == {"connect_refused": 30}, f"{own['errors']}")
+        expect(own["errnos"] == {"111": 30} and own["count"]["operations"] == 0, f"{own}")
+        expect(own["count"]["connections_failed"] == 30, f"{own['count']}")
+        expect(re.search(r"^verdict +FAILED: no operation went well$", done.stdout, re.M),
+               done.stdout)
+
+
+@test("load tool, connections that cannot be had are counted, and no operation fails of them")
+def partly_reachable(t):
+    backend = fleet.Backend(t, fleet.echo)
+    # Every other connection is to come from an address that no machine has (RFC 5737).
+    done, own = run_json(t, backend.address, "--rate", 100, "-n", 50, "-c", 4, "--source",
+                         "127.0.0.1,192.0.2.1")
+    count = own["count"]
+    expect(done.returncode == 0 and own["errors"] == {}, f"{done.stdout}")
+    expect(count["operations"] == 50 and count["connections"] == 2, f"{count}")
+    expect(count["connections_failed"] >= 2, f"{count}")
+    told = f"2 opened; {count['connections_failed']} attempts failed"
+    expect(told in done.stdout and "Cannot assign requested address" in done.stdout, done.stdout)
+
+
+def greets(stream):
+    """Handler: speaks first, and answers whatever comes with a line of its own."""
+    stream.sendall(b"SSH-2.0-made_up\r\n\r\n")
+    while stream.recv():
+        stream.sendall(b"Protocol mismatch.\r\n")
+
+
+@test("load tool, garbage fails every operation in each mode, as what it is")
+def garbage(t):
+    backend = fleet.Backend(t, greets, expected=(OSError,))
+    for target, mode, error in (
+        (backend.address, "rr", "corrupt"),
+        (backend.address, "conn", "corrupt"),
+        (backend.address, "tls", "handshake_failed"),
+        (f"http://{backend.address}/", "http", "bad_response"),
+        (f"http://{backend.address}/", "conn", "bad_response"),
+    ):
+        before = backend.accepted
+        done, own = run_json(t, target, "--mode", mode, "--rate", 100, "-n", 20, "-c", 4)
+        count = own["count"]
+        expect(done.returncode == 1, f"{mode}: exit {done.returncode}: {done.stdout}")
+        expect(own["errors"] == {error: 20}, f"{mode}: {own['errors']}")
+        expect(count["operations"] == 0 and count["unsent"] == 0, f"{mode}: {count}")
+        expect(count["connections"] == backend.accepted - before, f"{mode}: {count}")
+        # A greeting that came when nothing had been asked is no operation's; of the last ones, one
+        # on each connection, nobody may have taken notice any more.
+        unasked = count["connections"] - 20
+        noticed = count["corrupt_streams"] - (20 if error == "corrupt" else 0)
+        expect(max(0, unasked - 4) <= noticed <= unasked, f"{mode}: {unasked} unasked, {count}")
+        expect(re.search(r"^verdict +FAILED: no operation went well$", done.stdout, re.M),
+               done.stdout)
+    for target, mode in ((f"tls://{backend.address}", "rr"), (f"https://{backend.address}", "http")):
+        done = load(t, target, "--mode", mode, "--rate", 10, "-c", 2)
+        expect((done.returncode, done.stdout) == (1, ""), f"{target}: {done}")
+        expect("TLS handshake failed: " in done.stderr, f"{target}: {done.stderr}")
+
+
+def interrupted(t, running, number=signal.SIGINT):
+    """Ends it with a signal; what it printed and its JSON, which both say so."""
+    running.process.send_signal(number)
+    done, own = running.finish()
+    expect(own["run"]["interrupted"] is True, f"{own['run']}")
+    expect("interrupted: these are partial results" in done.stdout, done.stdout)
+    return done, own
+
+
+@test("load tool, Ctrl-C or SIGTERM in any mode: what was done until then, marked as partial")
+def interrupted_in_each_mode(t):
+    echo = fleet.Backend(t, fleet.echo, expected=(OSError,))
+    nginx = fleet.Nginx(t, "a")
+    secure = t.front([echo], "tls13")
+    http = f"http://{nginx.address}/"
+    open_loop, closed_loop = ["--rate", 200], ["--closed"]
+    for target, mode, loop, number in (
+        (echo.address, "rr", closed_loop, signal.SIGINT),
+        (echo.address, "conn", open_loop, signal.SIGTERM),
+        (secure.address(), "tls", closed_loop, signal.SIGINT),
+        (http, "http", open_loop, signal.SIGTERM),
+    ):
+        running = Running(t, target, "--mode", mode, *loop, "-d", "60s", "-c", 4, "--interval",
+                          "100ms")
+        running.process.stdout.readline()
+        done, own = interrupted(t, running, number)
+        expect(done.returncode == 0, f"{mode}: exit {done.returncode}: {done.stdout}")
+        expect(own["errors"] == {} and own["count"]["operations"] > 0, f"{mode}: {own['count']}")
+        expect(own["run"]["duration_ns"] < 30e9, f"{mode}: {own['run']['duration_ns']}")
+        expect(re.search(r"^verdict +INTERRUPTED: partial results$", done.stdout, re.M),
+               done.stdout)
+
+
+@test("load tool, Ctrl-C while nobody answers: what hangs is counted, as the server has read it")
+def interrupted_while_hanging(t):
+    actor = adversary.Adversary(t)
+    ledger = Ledger(8)
+    server = actor.server(answering(ledger, 3, silent_after(0)))
+    running = Running(t, server.address, "--rate", 200, "-d", "60s", "-c", 8, "--size", ledger.size,
+                      "--max-backlog", 10)
+    until(lambda: ledger.spoilt == 8, 10, "all connections hang")
+    done, own = interrupted(t, running)
+    count = own["count"]
+    waited = own["errors"]["unfinished"] - 8
+    expect(own["errors"].keys() == {"unfinished"} and 0 <= waited <= 10, f"{own['errors']}")
+    expect(own["run"]["in_flight_at_deadline"] == 8 + waited, f"{own['run']}")
+    expect(count["operations"] == ledger.answers == 16, f"{count} {vars(ledger)}")
+    expect(count["bytes_out"] == ledger.bytes_in == 24 * ledger.size, f"{count} {vars(ledger)}")
+    expect(count["unsent"] == 0 or waited == 10, f"{count}")
+    expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout}")
+
+
+def connecting(address):
+    """Connects to this address that have had no answer."""
+    remote = as_in_tcp_rows(address)
+    return sum(row[2] == remote and row[3] == "02" for row in tcp_rows())
+
+
+@test("load tool, Ctrl-C while it cannot connect ends it, and no operation went well")
+def interrupted_while_connecting(t):
+    full = fleet.fill_backlog(t, f"{fleet.next_host()}:0")
+    before = connecting(full)
+    running = Running(t, full, "--rate", 10, "-c", 2, "--connect-timeout", "60s")
+    until(lambda: connecting(full) == before + 2, 5, "it connects")
+    done, own = interrupted(t, running)
+    expect(done.returncode == 1, f"exit {done.returncode}: {done.stdout}")
+    expect(own["count"]["operations"] == 0 and own["count"]["connections"] == 0, f"{own['count']}")
