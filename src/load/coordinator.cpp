@@ -44,6 +44,7 @@ class Run {
   }
 
   Result<RunResult> go() {
+    if (auto watched = watch({}); !watched) return std::unexpected(watched.error());
     if (auto made = make_workers(); !made) return std::unexpected(made.error());
     if (auto prepared = prepare(); !prepared) return std::unexpected(prepared.error());
     measure();
@@ -118,7 +119,6 @@ class Run {
 
   /// Until every worker has its connections, or knows that it cannot have them.
   Result<void> prepare() {
-    if (auto watched = watch({}); !watched) return watched;
     Duration patience = options_.connect_timeout + closing_time;
     if (options_.dials_per_second > 0) {
       patience += Duration(

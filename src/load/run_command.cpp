@@ -339,11 +339,14 @@ Result<void> RunCommand::check_use(RunOptions& options) const {
   const bool crowd = has_crowd(options.mode);
   const OptionUse uses[] = {
       {"--duration", ramp_.empty() && steps_.empty(), "a load without --ramp or --steps"},
+      {"--slo", options.search, "--rate max"},
+      {"--start-rate", options.search, "--rate max"},
+      {"--assert", !options.search, "a load without --rate max (--slo)"},
       {"--arrival", !closed_, "the open loop"},
       {"--max-backlog", !closed_, "the open loop"},
       {"--depth", !each, "modes rr and http"},
       {"--close", each, "modes conn and tls"},
-      {"--count", !crowd, "modes rr, conn, tls and http"},
+      {"--count", !crowd && !options.search, "modes rr, conn, tls and http, without --rate max"},
       {"--direction", options.mode == Mode::bulk, "mode bulk"},
       {"--chaos", options.mode == Mode::chaos, "mode chaos"},
       {"--active", crowd, "modes bulk, hold and chaos"},

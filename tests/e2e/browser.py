@@ -35,9 +35,10 @@ class Browser:
         theirs_in, self._to = pipe()
         self._from, theirs_out = pipe()
         with open(t.dir / "chromium.log", "w", encoding="utf-8") as log:
-            actions = [(os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4),
-                       (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
-                       (os.POSIX_SPAWN_DUP2, log.fileno(), 2)]
+            # The log first: it may be 3 or 4 itself.
+            actions = [(os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                       (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+                       (os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4)]
             command = [path, *OPTIONS, f"--user-data-dir={t.dir / 'chromium'}", "about:blank"]
             environment = os.environ | {"HOME": str(t.dir)}
             self._pid = os.posix_spawn(path, command, environment, file_actions=actions,
@@ -72,6 +73,7 @@ class Browser:
             expect(piece, "Chromium has ended")
             self._read += piece
         message, self._read = self._read.split(b"\0", 1)
+        expect(message.startswith(b"{"), f"a message of Chromium: {message[:200]}")
         return json.loads(message)
 
     def _call(self, method, **parameters):
