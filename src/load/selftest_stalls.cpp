@@ -19,7 +19,9 @@
 namespace penstock::load {
 namespace {
 
-constexpr double rate = 500;
+/// What waits at the end of the pause is served one by one, which is no part of the closed form: at
+/// this rate it takes less than 1 % of the pause (measured, also with ThreadSanitizer in both).
+constexpr double rate = 300;
 constexpr double percentiles[] = {90, 95, 99, 99.9};
 constexpr Tolerance tolerance = {.share = 0.02};
 

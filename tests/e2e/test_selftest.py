@@ -37,7 +37,8 @@ def figures(text):
 @test("selftest, the checks of omission, counters, histogram and integrity hold, figure by figure",
       limit=60)
 def checks_hold(t):
-    done = selftest(t, "--only", "5,2,4,8,2", "--duration", "2s")
+    tries = 6 if t.small else 3  # a sanitizer's own time is no part of the closed form of check 2
+    done = selftest(t, "--only", "5,2,4,8,2", "--duration", "2s", "--tries", tries)
     expect(done.returncode == 0 and not done.stderr, f"exit {done.returncode}: {done.stdout}"
            f"{done.stderr}")
     seen = figures(done.stdout)
