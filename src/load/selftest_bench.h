@@ -88,7 +88,8 @@ class Child {
   /// Returns when it has stopped. False: it has not.
   [[nodiscard]] bool stop() const noexcept;
   void go_on() const noexcept;
-  void terminate() const noexcept;
+  /// Ends it, which has said all that it had to, and says how much CPU time it has used.
+  [[nodiscard]] Duration finish() noexcept;
 
  private:
   Child(int pid, UniqueFd output) noexcept : pid_(pid), output_(std::move(output)) {}

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,7 +110,17 @@ bool Child::stop() const noexcept {
 
 void Child::go_on() const noexcept { ::kill(pid_, SIGCONT); }
 
-void Child::terminate() const noexcept { ::kill(pid_, SIGTERM); }
+Duration Child::finish() noexcept {
+  ::kill(pid_, SIGKILL);
+  rusage used{};
+  while (::wait4(pid_, nullptr, 0, &used) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  const auto span = [](const timeval& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+  };
+  return span(used.ru_utime) + span(used.ru_stime);
+}
 
 std::string find_program(const std::string& name) {
   const char* const path = std::getenv("PATH");

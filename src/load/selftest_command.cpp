@@ -23,7 +23,7 @@ constexpr Duration longest = 10min;
 
 constexpr const char* examples =
     "Examples:\n"
-    "  penstock-load selftest                          all of them, about two minutes\n"
+    "  penstock-load selftest                          all of them, in 75 s\n"
     "  penstock-load selftest --only 1,3 --tries 1     two of them, once\n"
     "  penstock-load selftest --only 2 -d 30s          longer, so more exactly\n"
     "Every figure is printed. Exit codes: 0 all hold or say why they are skipped, 1 one does not\n"
@@ -36,9 +36,10 @@ struct Row {
   std::size_t number = 0;  ///< from 1
   Outcome outcome = Outcome::fails;
   int tries = 1;
+  std::size_t parts_skipped = 0;  ///< of a check that was not skipped as a whole
 };
 
-std::string outcome_text(const Row& row) {
+std::string tries_text(const Row& row) {
   switch (row.outcome) {
     case Outcome::holds:
       return row.tries == 1 ? "holds" : fmt::format("holds, at try {}", row.tries);
@@ -50,6 +51,11 @@ std::string outcome_text(const Row& row) {
       break;
   }
   return "interrupted";
+}
+
+std::string outcome_text(const Row& row) {
+  if (row.parts_skipped == 0) return tries_text(row);
+  return fmt::format("{}; {} skipped", tries_text(row), counted(row.parts_skipped, "part"));
 }
 
 Outcome outcome_of(const Findings& findings) noexcept {
@@ -84,6 +90,7 @@ class Selftest {
     for (;; ++row.tries) {
       const Findings findings = try_check(bench_, check);
       row.outcome = outcome_of(findings);
+      row.parts_skipped = row.outcome == Outcome::skipped ? 0 : findings.skipped.size();
       say(text_of(findings));
       if (row.outcome != Outcome::fails || row.tries == tries_) break;
       say(fmt::format("  try {} of {} fails, once more\n", row.tries, tries_));

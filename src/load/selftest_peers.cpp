@@ -11,6 +11,7 @@
 
 #include "penstock/base/cpus.h"
 #include "penstock/base/log.h"
+#include "penstock/load/units.h"
 #include "penstock/tls/identity.h"
 #include "selftest_checks.h"
 
@@ -82,7 +83,19 @@ constexpr int rounds = 2;
   return std::chrono::ceil<std::chrono::seconds>(bench.duration() / rounds);
 }
 
-Result<double> measure_theirs(Bench& bench, const Rival& rival, const Endpoint& at, int cpu) {
+/// What one of both can do.
+struct Performance {
+  double rate = 0;      ///< operations a second
+  Duration cpu_each{};  ///< CPU time of the tool for each
+};
+
+Performance performance(double rate, double length, Duration cpu) noexcept {
+  const double operations = std::max(rate * length, 1.0);
+  const auto ns = static_cast<double>(cpu.count());
+  return {.rate = rate, .cpu_each = Duration(static_cast<Duration::rep>(ns / operations))};
+}
+
+Result<Performance> measure_theirs(Bench& bench, const Rival& rival, const Endpoint& at, int cpu) {
   const auto length = round_of(bench);
   std::vector<std::string> command = rival.command(at, static_cast<int>(length.count()));
   command.insert(command.begin(), find_program(rival.program));
@@ -91,19 +104,23 @@ Result<double> measure_theirs(Bench& bench, const Rival& rival, const Endpoint& 
   if (!child) return std::unexpected(child.error());
   const auto text = child->read_all(bench, begin + length + patience);
   if (!text) return fail(fmt::format("{}: {}", rival.program, text.error().message));
-  const auto rate = rival.rate(*text, seconds(bench.now() - begin));
+  const double took = seconds(bench.now() - begin);
+  const auto rate = rival.rate(*text, took);
   if (!rate) return fail(fmt::format("{} said no rate: {}", rival.program, *text));
-  return *rate;
+  return performance(*rate, took, child->finish());
 }
 
 struct Seen {
-  double theirs = 0;  ///< a second
-  double ours = 0;    ///< likewise
+  Performance theirs;
+  Performance ours;
   std::uint64_t errors = 0;
 };
 
 Result<Seen> measure_both(Bench& bench, Rival& rival, const Endpoint& at, int cpu) {
   Seen seen;
+  const auto better = [](const Performance& a, const Performance& b) {
+    return a.rate > b.rate ? a : b;
+  };
   for (int i = 0; i < rounds && !bench.interrupted(); ++i) {
     const auto theirs = measure_theirs(bench, rival, at, cpu);
     if (!theirs) return std::unexpected(theirs.error());
@@ -111,11 +128,13 @@ Result<Seen> measure_both(Bench& bench, Rival& rival, const Endpoint& at, int cp
     rival.ours.closed_loop = true;
     rival.ours.cpus = {cpu};
     rival.ours.duration = round_of(bench);
-    const auto ours = bench.run(rival.ours);
-    if (!ours) return std::unexpected(ours.error());
-    seen.theirs = std::max(seen.theirs, *theirs);
-    seen.ours = std::max(seen.ours, ours->facts.achieved_per_second);
-    seen.errors += ours->total.errors();
+    const auto run = bench.run(rival.ours);
+    if (!run) return std::unexpected(run.error());
+    const RunFacts& facts = run->facts;
+    seen.theirs = better(seen.theirs, *theirs);
+    seen.ours = better(seen.ours, performance(facts.achieved_per_second, seconds(facts.duration),
+                                              facts.health.cpu_time));
+    seen.errors += run->total.errors();
   }
   return seen;
 }
@@ -148,8 +167,12 @@ Result<void> compare(Bench& bench, Rival& rival, const Cpus& cpus, Findings& to)
   if (bench.interrupted()) return {};
   to.figures.push_back(
       equal(fmt::format("{}: our errors", rival.name), std::uint64_t{0}, seen->errors));
-  to.figures.push_back(not_slower(fmt::format("{}: operations a second", rival.name), seen->theirs,
-                                  seen->ours, least_share));
+  to.figures.push_back(not_slower(fmt::format("{}: operations a second", rival.name),
+                                  seen->theirs.rate, seen->ours.rate, least_share));
+  to.figures.push_back(told(fmt::format("{}: its CPU time for each", rival.name),
+                            duration_text(seen->theirs.cpu_each)));
+  to.figures.push_back(told(fmt::format("{}: our CPU time for each", rival.name),
+                            duration_text(seen->ours.cpu_each)));
   return {};
 }
 
