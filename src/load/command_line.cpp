@@ -19,6 +19,7 @@
 #include "penstock/load/report_text.h"
 #include "run_command.h"
 #include "search.h"
+#include "selftest_command.h"
 #include "serve_command.h"
 
 namespace penstock::load {
@@ -118,6 +119,9 @@ int run_command_line(int argc, char** argv) {
   ServeCommand serve_command;
   CLI::App* serve_app = app.add_subcommand("serve", "be a server to put a load on");
   serve_command.add_to(*serve_app);
+  SelftestCommand selftest_command;
+  CLI::App* selftest_app = app.add_subcommand("selftest", "check this tool against what is known");
+  selftest_command.add_to(*selftest_app);
   std::vector<std::string> reports;
   std::string page;
   CLI::App* report_app = app.add_subcommand("report", "show or compare runs");
@@ -134,11 +138,12 @@ int run_command_line(int argc, char** argv) {
     return app.exit(error) == 0 ? exit_done : exit_usage;
   }
   if (serve_app->parsed()) return serve_command.run();
+  if (selftest_app->parsed()) return selftest_command.run();
   if (report_app->parsed()) {
     const auto compared = compare_runs(reports, page);
     return compared ? exit_done : failed(compared.error());
   }
-  if (!run_app->parsed()) return misused("a command is missing: run, serve or report");
+  if (!run_app->parsed()) return misused("a command is missing: run, serve, report or selftest");
   return run(run_command,
              fmt::format("{}", fmt::join(std::span(argv, static_cast<std::size_t>(argc)), " ")));
 }

@@ -109,26 +109,32 @@ constexpr std::array every_chaos = {Chaos::close, Chaos::reset, Chaos::garbage,
 
 }  // namespace
 
-std::unique_ptr<Responder> make_chaos(Peer& peer) {
-  const ServiceOptions& options = peer.around.options;
-  Random random(scramble(options.seed ^ scramble(peer.number)));
+ChaosDraw draw_chaos(const ServiceOptions& options, std::uint64_t number) noexcept {
+  Random random(scramble(options.seed ^ scramble(number)));
   const std::span<const Chaos> from =
       options.chaos.empty() ? std::span<const Chaos>(every_chaos) : options.chaos;
-  const Chaos chosen = from[random.next() % from.size()];
-  const std::uint64_t bytes = random.next() % std::max<std::uint64_t>(options.chaos_bytes, 1);
-  switch (chosen) {
+  ChaosDraw draw;
+  draw.kind = from[random.next() % from.size()];
+  draw.bytes = random.next() % std::max<std::uint64_t>(options.chaos_bytes, 1);
+  draw.random = random.next();
+  return draw;
+}
+
+std::unique_ptr<Responder> make_chaos(Peer& peer) {
+  const ChaosDraw draw = draw_chaos(peer.around.options, peer.number);
+  switch (draw.kind) {
     case Chaos::close:
       return std::make_unique<ClosingResponder>(peer);
     case Chaos::reset:
-      return std::make_unique<ResettingResponder>(peer, bytes);
+      return std::make_unique<ResettingResponder>(peer, draw.bytes);
     case Chaos::garbage:
-      return std::make_unique<GarbageResponder>(peer, bytes, random.next());
+      return std::make_unique<GarbageResponder>(peer, draw.bytes, draw.random);
     case Chaos::stall:
       return std::make_unique<StallingResponder>(peer);
     case Chaos::flip:
-      return std::make_unique<FlippingResponder>(peer, bytes, random.next());
+      return std::make_unique<FlippingResponder>(peer, draw.bytes, draw.random);
     case Chaos::half_close:
-      return std::make_unique<HalfClosingResponder>(peer, bytes);
+      return std::make_unique<HalfClosingResponder>(peer, draw.bytes);
   }
   return nullptr;
 }

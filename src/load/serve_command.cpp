@@ -1,24 +1,15 @@
-// One listening socket and one worker a thread; the kernel spreads connections over them.
+// From text to ServeOptions, and what was seen as JSON.
 #include "serve_command.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
-#include <csignal>
-#include <span>
 
 #include "option_values.h"
-#include "penstock/base/descriptor_limit.h"
 #include "penstock/base/json.h"
 #include "penstock/base/log.h"
-#include "penstock/base/signals.h"
 #include "penstock/load/command_line.h"
 #include "penstock/load/units.h"
-#include "penstock/net/socket.h"
-#include "service.h"
-#include "station.h"
 
 namespace penstock::load {
 namespace {
@@ -31,86 +22,6 @@ constexpr const char* examples =
     "  penstock-load serve --certificate server.pem --key server.key    TLS\n"
     "To `penstock-load run` with another --answer-size the echo answers in that size and checks\n"
     "the requests. Ctrl-C ends it and prints what it has seen, one JSON line.";
-
-class Serving {
- public:
-  explicit Serving(const ServeOptions& options) : options_(options) {}
-
-  Result<void> open() {
-    auto features = io::probe_features({});
-    if (!features) return std::unexpected(features.error());
-    features_ = *features;
-    (void)raise_descriptor_limit((std::uint64_t{options_.connections} * options_.threads) + 64);
-    at_ = options_.listen;
-    services_.resize(options_.threads);
-    for (std::uint32_t i = 0; i < options_.threads; ++i) {
-      auto listener = open_listener(at_, {.reuse_port = options_.threads > 1, .first = i == 0});
-      if (!listener) return std::unexpected(listener.error());
-      configure_connection(listener->get(), at_.family(), {});         // for those accepted on it
-      if (auto bound = local_endpoint(listener->get())) at_ = *bound;  // port 0 once
-      listeners_.push_back(std::move(*listener));
-    }
-    return stations_.start("serve", options_.threads,
-                           [this](std::uint32_t number) { return make_station(number); });
-  }
-
-  /// The first signal lets connections end, the second does not.
-  void wait(Signals& signals) {
-    for (int seen = 0; !stations_.ended();) {
-      pollfd waited{.fd = signals.fd(), .events = POLLIN, .revents = 0};
-      ::poll(&waited, 1, seen == 0 ? -1 : 20);
-      while (const auto number = signals.next()) {
-        if (*number != SIGINT && *number != SIGTERM) continue;
-        const bool first = seen++ == 0;
-        stations_.each([first](Worker& each) { first ? each.stop() : each.abandon(); });
-      }
-    }
-  }
-
-  [[nodiscard]] const Endpoint& at() const noexcept { return at_; }
-  [[nodiscard]] Served served() const noexcept {
-    Served sum;
-    for (const Service* each : services_) sum.add(each->read());
-    return sum;
-  }
-  /// Those that `delay` has really taken.
-  [[nodiscard]] Histogram delays() const {
-    Histogram sum;
-    for (const Service* each : services_) each->merge_delays_into(sum);
-    return sum;
-  }
-
- private:
-  Result<std::unique_ptr<Station>> make_station(std::uint32_t number) {
-    auto station = std::make_unique<Station>();
-    if (!options_.tls.certificates.empty()) {
-      auto context = tls::Context::create_server(options_.tls);
-      if (!context) return std::unexpected(context.error());
-      station->context = std::move(*context);
-    }
-    auto worker = Worker::create(
-        station->kernel, {.features = features_, .connections = options_.connections},
-        [&](Context& context) -> Result<Worker::Engines> {
-          const int listener = listeners_[number].get();
-          auto service = std::make_unique<Service>(context, options_.service,
-                                                   std::span(&listener, 1), station->context.get());
-          services_[number] = service.get();
-          Worker::Engines engines;
-          engines.push_back(std::move(service));
-          return engines;
-        });
-    if (!worker) return std::unexpected(worker.error());
-    station->worker = std::move(*worker);
-    return station;
-  }
-
-  const ServeOptions& options_;
-  io::FeatureSet features_;
-  Endpoint at_;
-  std::vector<UniqueFd> listeners_;
-  std::vector<const Service*> services_;  // the stations'
-  Stations stations_;
-};
 
 int failed(const Error& error) {
   fmt::print(stderr, "penstock-load: {}\n", error.message);

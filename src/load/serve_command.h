@@ -4,23 +4,13 @@
 #include <cstdint>
 #include <string>
 
-#include "penstock/net/endpoint.h"
-#include "penstock/tls/context.h"
-#include "service_options.h"
+#include "serving.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library's
 class App;
 }
 
 namespace penstock::load {
-
-struct ServeOptions {
-  Endpoint listen{};
-  std::uint32_t threads = 1;
-  std::uint32_t connections = 4096;  ///< at once, on each thread
-  ServiceOptions service{};
-  tls::ServerOptions tls{};  ///< without a certificate: plain
-};
 
 class ServeCommand {
  public:
