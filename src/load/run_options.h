@@ -68,7 +68,7 @@ struct RunOptions {
   bool closed_loop = false;
   RateProfile profile{};  ///< open loop
   std::string profile_text{};
-  bool search = false;   ///< for the highest rate that meets the conditions, from the profile's on
+  bool search = false;  ///< for the highest rate that meets the conditions, from the profile's on
   Arrival arrival = Arrival::uniform;
   Duration duration = 10s;
   Duration warmup{};
@@ -82,8 +82,8 @@ struct RunOptions {
   bool secure = false;
   std::string tls_text{};  ///< for outputs: "any version", "1.3"; empty: plain
   tls::ClientOptions tls{};
-  std::vector<std::string> server_names{};  ///< in turn
-  double resume_share = 0;                  ///< of TLS connections that offer a session
+  std::vector<std::string> server_names = {""};  ///< in turn; at least one
+  double resume_share = 0;                       ///< of TLS connections that offer a session
   std::string http_request{};
   std::vector<Condition> conditions{};
   OutputFiles files{};
