@@ -176,9 +176,9 @@ def search(t):
     serve = Serve(t, "delay", "--delay", "50ms")
     # Its limit is where connections are waited for, which may be taken for the generator's.
     told, text = run(t, serve.address, "--rate", "max", "--slo", "p50<200ms,err==0", "-c", 8,
-                     "-d", "1s", "--start-rate", 40, exit_codes=(0, 4))
+                     "-d", "1s", "--start-rate", 100, exit_codes=(0, 4))
     steps = told["run"]["steps"]
-    expect(len(steps) >= 4 and steps[0]["asked_per_second"] == 40, f"{steps}")
+    expect(len(steps) >= 4 and steps[0]["asked_per_second"] == 100, f"{steps}")
     best = max(step["asked_per_second"] for step in steps
                if all(finding["holds"] for finding in step["findings"]))
     t.say(f"{len(steps)} attempts, the best {best:.0f}/s")
