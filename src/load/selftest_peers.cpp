@@ -18,10 +18,7 @@
 namespace penstock::load {
 namespace {
 
-/// Ours may be so much slower.
-constexpr double least_share = 0.9;
 constexpr std::uint32_t connections = 64;
-constexpr Duration patience = 20s;
 
 /// Another tool that can measure what we can.
 struct Rival {
@@ -76,13 +73,6 @@ Rival s_time() {
           }};
 }
 
-/// Both are measured in turn, and the best that each can do counts: what else the machine has to do
-/// changes from one second to the next.
-constexpr int rounds = 2;
-[[nodiscard]] std::chrono::seconds round_of(const Bench& bench) {
-  return std::chrono::ceil<std::chrono::seconds>(bench.duration() / rounds);
-}
-
 /// What one of both can do.
 struct Performance {
   double rate = 0;      ///< operations a second
@@ -96,13 +86,13 @@ Performance performance(double rate, double length, Duration cpu) noexcept {
 }
 
 Result<Performance> measure_theirs(Bench& bench, const Rival& rival, const Endpoint& at, int cpu) {
-  const auto length = round_of(bench);
+  const auto length = peer_round(bench);
   std::vector<std::string> command = rival.command(at, static_cast<int>(length.count()));
   command.insert(command.begin(), find_program(rival.program));
   const Instant begin = bench.now();
   auto child = Child::start(command, cpu);
   if (!child) return std::unexpected(child.error());
-  const auto text = child->read_all(bench, begin + length + patience);
+  const auto text = child->read_all(bench, begin + length + peer_patience);
   if (!text) return fail(fmt::format("{}: {}", rival.program, text.error().message));
   const double took = seconds(bench.now() - begin);
   const auto rate = rival.rate(*text, took);
@@ -121,13 +111,13 @@ Result<Seen> measure_both(Bench& bench, Rival& rival, const Endpoint& at, int cp
   const auto better = [](const Performance& a, const Performance& b) {
     return a.rate > b.rate ? a : b;
   };
-  for (int i = 0; i < rounds && !bench.interrupted(); ++i) {
+  for (int i = 0; i < peer_rounds && !bench.interrupted(); ++i) {
     const auto theirs = measure_theirs(bench, rival, at, cpu);
     if (!theirs) return std::unexpected(theirs.error());
     rival.ours.target = at;
     rival.ours.closed_loop = true;
     rival.ours.cpus = {cpu};
-    rival.ours.duration = round_of(bench);
+    rival.ours.duration = peer_round(bench);
     const auto run = bench.run(rival.ours);
     if (!run) return std::unexpected(run.error());
     const RunFacts& facts = run->facts;
@@ -139,12 +129,7 @@ Result<Seen> measure_both(Bench& bench, Rival& rival, const Endpoint& at, int cp
   return seen;
 }
 
-struct Cpus {
-  int server;
-  int client;
-};
-
-Result<void> compare(Bench& bench, Rival& rival, const Cpus& cpus, Findings& to) {
+Result<void> compare(Bench& bench, Rival& rival, const PeerCpus& cpus, Findings& to) {
   if (find_program(rival.program).empty()) {
     to.skipped.push_back(fmt::format("{}: {} is not installed", rival.name, rival.program));
     return {};
@@ -168,7 +153,7 @@ Result<void> compare(Bench& bench, Rival& rival, const Cpus& cpus, Findings& to)
   to.figures.push_back(
       equal(fmt::format("{}: our errors", rival.name), std::uint64_t{0}, seen->errors));
   to.figures.push_back(not_slower(fmt::format("{}: operations a second", rival.name),
-                                  seen->theirs.rate, seen->ours.rate, least_share));
+                                  seen->theirs.rate, seen->ours.rate, least_peer_share));
   to.figures.push_back(told(fmt::format("{}: its CPU time for each", rival.name),
                             duration_text(seen->theirs.cpu_each)));
   to.figures.push_back(told(fmt::format("{}: our CPU time for each", rival.name),
@@ -184,6 +169,10 @@ std::optional<double> number_at(std::string_view text) noexcept {
 }
 
 }  // namespace
+
+std::chrono::seconds peer_round(const Bench& bench) {
+  return std::chrono::ceil<std::chrono::seconds>(bench.duration() / peer_rounds);
+}
 
 std::optional<double> requests_a_second_of_wrk(std::string_view text) noexcept {
   constexpr std::string_view before = "Requests/sec:";
@@ -201,18 +190,19 @@ std::optional<double> connections_of_s_time(std::string_view text) noexcept {
 }
 
 Result<void> check_against_others(Bench& bench, Findings& to) {
-  to.skipped.emplace_back("bulk, iperf3: `penstock-load run` has no mode bulk");
   const std::vector<int> cpus = allowed_cpus();
   if (cpus.size() < 2) {
-    to.skipped.emplace_back("http, wrk, and tls, openssl s_time: that takes two CPUs");
+    to.skipped.emplace_back(
+        "http, wrk, bulk, iperf3, and tls, openssl s_time: that takes two CPUs");
     return {};
   }
+  const PeerCpus sides{.server = cpus[0], .client = cpus[1]};
   Rival rivals[] = {wrk(), s_time()};
   for (Rival& rival : rivals) {
-    auto done = compare(bench, rival, {.server = cpus[0], .client = cpus[1]}, to);
+    auto done = compare(bench, rival, sides, to);
     if (!done || bench.interrupted()) return done;
   }
-  return {};
+  return check_against_iperf3(bench, sides, to);
 }
 
 }  // namespace penstock::load

@@ -149,7 +149,7 @@ TEST_CASE("the gaps of a Poisson timeline are exponential, those of a uniform on
   CHECK(distance_from_exponential(uniform, 0.001) > largest_likely_distance(uniform.size()));
 }
 
-TEST_CASE("what wrk and s_time say is read, and what says nothing is not", "[load]") {
+TEST_CASE("what wrk, s_time and iperf3 say is read, and what says nothing is not", "[load]") {
   constexpr std::string_view wrk =
       "Running 2s test @ http://127.0.0.1:4/\n"
       "  103423 requests in 2.00s, 25.94MB read\n"
@@ -163,6 +163,11 @@ TEST_CASE("what wrk and s_time say is read, and what says nothing is not", "[loa
       "2083 connections in 4 real seconds, 0 bytes read per connection\n";
   CHECK(connections_of_s_time(s_time) == 2083);
   CHECK_FALSE(connections_of_s_time("connect:errno=111\n"));
+  constexpr std::string_view iperf3 = R"({"end": {"sum_sent": {"bits_per_second": 3e9}, )"
+                                      R"("sum_received": {"bits_per_second": 2e9}}})";
+  CHECK(bits_a_second_of_iperf3(iperf3) == 2e9);
+  CHECK_FALSE(bits_a_second_of_iperf3(R"({"error": "unable to connect to server"})"));
+  CHECK_FALSE(bits_a_second_of_iperf3("iperf3: error"));
 }
 
 TEST_CASE("what a connection meets with is drawn from what is allowed, the same each time",
