@@ -136,7 +136,7 @@ class Run {
                                        .wanted = options_.connections + options_.active},
                     .loop = result_.facts.settings.loop,
                     .elapsed = now() - start,
-                    .errors = result_.total.errors()});
+                    .errors = result_.total.count.connections_failed});
     }
     if (auto reached = check_reached(); !reached) return reached;
     if (auto watched = watch({}); !watched) return watched;
@@ -226,7 +226,7 @@ class Run {
       do {
         wait_until(now() + look_again);
         stations_.each(hear);
-      } while (heard.size() < options_.threads && now() < limit && !stations_.ended());
+      } while (heard.size() < workload_->workers() && now() < limit && !stations_.ended());
     }
     stations_.each(hear);
     return seen;

@@ -60,7 +60,7 @@ void Crowd::dial(Place& place) {
   const std::uint64_t number = (++place.generation << 32) ^ member.number;
   member.key = unlike_preface({scramble(options_.seed ^ scramble(number))}).value;
   place.part = make_part_(member);
-  place.dialled = context_.kernel.now();
+  place.times.begin(context_.kernel.now());
   ++open_;
   if (dialer_.dial(*this, &place, member.number, place.connection, recorder_->count)) return;
   --open_;
@@ -89,18 +89,12 @@ void Crowd::run(Place& place) {
 }
 
 void Crowd::on_connected(Connection& connection) {
-  Place& place = this->place(connection);
-  place.connected = context_.kernel.now();
-  recorder_->record(Measure::connect, place.connected - place.dialled);
-  ++recorder_->count.connections;
+  place(connection).times.connected(context_.kernel.now(), *recorder_);
 }
 
 void Crowd::on_open(Connection& connection) {
   Place& place = this->place(connection);
-  if (const tls::Engine* engine = connection.engine()) {
-    recorder_->record(Measure::handshake, context_.kernel.now() - place.connected);
-    TlsDialer::count_handshake(*engine, recorder_->count);
-  }
+  place.times.opened(context_.kernel.now(), connection.engine(), *recorder_);
   note_tried(place);
   place.part->opened();
   if (running_) run(place);
@@ -128,7 +122,7 @@ void Crowd::on_end(Connection& connection) {
 void Crowd::on_failure(Connection& connection, const Failure& failure) {
   Place& place = this->place(connection);
   note_tried(place);
-  if (failure.phase != Phase::stream) ++recorder_->count.connections_failed;
+  DialTimes::failed(failure, *recorder_);
   if (!place.member.settled) place.part->lost(failure);
 }
 

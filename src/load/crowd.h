@@ -54,8 +54,7 @@ class Crowd final : public Engine, private User {
     Connection* connection = nullptr;
     Member member;
     std::unique_ptr<Part> part{};
-    Instant dialled{};
-    Instant connected{};
+    DialTimes times{};
     std::uint64_t generation = 0;
     bool tried = false;
   };

@@ -5,6 +5,24 @@
 
 namespace penstock::load {
 
+void DialTimes::connected(Instant now, Recorder& to) noexcept {
+  connected_ = now;
+  to.record(Measure::connect, connected_ - dialled_);
+  ++to.count.connections;
+}
+
+void DialTimes::opened(Instant now, const tls::Engine* engine, Recorder& to) noexcept {
+  if (engine == nullptr) return;
+  to.record(Measure::handshake, now - connected_);
+  const tls::Negotiated negotiated = engine->negotiated();
+  ++(negotiated.resumed ? to.count.handshakes_resumed : to.count.handshakes_full);
+  if (negotiated.hello_retried) ++to.count.hello_retries;
+}
+
+void DialTimes::failed(const Failure& failure, Recorder& to) noexcept {
+  if (failure.phase != Phase::stream) ++to.count.connections_failed;
+}
+
 Dialer::Dialer(Context& context, DialerOptions options, std::unique_ptr<TlsDialer> tls)
     : context_(context), options_(std::move(options)), tls_(std::move(tls)) {}
 

@@ -18,6 +18,23 @@ struct DialerOptions {
   Duration timeout = 5s;            ///< for connect and handshake together
 };
 
+/// When a connection came how far; records what that says.
+class DialTimes {
+ public:
+  void begin(Instant now) noexcept { dialled_ = now; }
+  void connected(Instant now, Recorder& to) noexcept;
+  /// `engine`: the connection's, or null.
+  void opened(Instant now, const tls::Engine* engine, Recorder& to) noexcept;
+  /// An attempt that has got no further.
+  static void failed(const Failure& failure, Recorder& to) noexcept;
+
+  [[nodiscard]] Instant dialled() const noexcept { return dialled_; }
+
+ private:
+  Instant dialled_{};
+  Instant connected_{};
+};
+
 class Dialer {
  public:
   /// `tls`: null for plain connections.

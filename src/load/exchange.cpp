@@ -118,8 +118,10 @@ void Exchange::dial(Slot& slot) {
   const std::uint64_t number = (++slot.generation << 32) ^ slot.index;
   slot.codec.key = unlike_preface({scramble(options_.seed ^ scramble(number))}).value;
   slot.answer_begun = false;
-  slot.dialled = context_.kernel.now();
-  if (options_.one_each && !slot.operations.empty()) slot.operations.front().sent = slot.dialled;
+  slot.times.begin(context_.kernel.now());
+  if (options_.one_each && !slot.operations.empty()) {
+    slot.operations.front().sent = slot.times.dialled();
+  }
   ++open_connections_;
   if (dialer_.dial(*this, &slot, slot.index, slot.connection, recorder_->count)) return;
   --open_connections_;
@@ -133,19 +135,13 @@ void Exchange::settle(Slot& slot) noexcept {
 
 void Exchange::on_connected(Connection& connection) {
   if (connection.of_user == nullptr) return;
-  Slot& slot = this->slot(connection);
-  slot.connected = context_.kernel.now();
-  recorder_->record(Measure::connect, slot.connected - slot.dialled);
-  ++recorder_->count.connections;
+  slot(connection).times.connected(context_.kernel.now(), *recorder_);
 }
 
 void Exchange::on_open(Connection& connection) {
   if (connection.of_user == nullptr) return;
   Slot& slot = this->slot(connection);
-  if (const tls::Engine* engine = connection.engine()) {
-    recorder_->record(Measure::handshake, context_.kernel.now() - slot.connected);
-    TlsDialer::count_handshake(*engine, recorder_->count);
-  }
+  slot.times.opened(context_.kernel.now(), connection.engine(), *recorder_);
   settle(slot);
   if (options_.codec == nullptr) {
     if (measured(slot.operations.front())) record_lag(slot.operations.front());
@@ -330,9 +326,9 @@ void Exchange::on_failure(Connection& connection, const Failure& failure) {
   Slot& slot = this->slot(connection);
   connection.of_user = nullptr;
   slot.connection = nullptr;
-  if (failure.phase != Phase::stream) {
-    ++recorder_->count.connections_failed;
-    if (slot.operations.empty()) recorder_->explain(classify(failure, false), reason_of(failure));
+  DialTimes::failed(failure, *recorder_);
+  if (failure.phase != Phase::stream && slot.operations.empty()) {
+    recorder_->explain(classify(failure, false), reason_of(failure));
   }
   fail_all(slot, failure);
   settle(slot);

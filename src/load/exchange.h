@@ -69,8 +69,7 @@ class Exchange final : public Engine, private User {
     std::deque<Operation> operations{};  // not answered yet, the oldest first
     std::uint32_t unwritten = 0;         // the last of them
     CodecState codec{};
-    Instant dialled{};
-    Instant connected{};
+    DialTimes times{};
     std::uint64_t generation = 0;
     bool answer_begun = false;
     bool settled = false;  // its first connection was there, or could not be had

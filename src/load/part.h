@@ -21,7 +21,6 @@ struct Member {
   std::uint64_t number = 0;  ///< of the place in the crowd, over all workers
   std::uint64_t key = 0;     ///< of this connection's pattern, unlike that of any other
   bool running = false;      ///< the load has begun
-  bool stopped = false;      ///< and is to end
   bool settled = false;
   bool failed = false;
 

@@ -49,8 +49,8 @@ std::string progress_bar(const LiveState& state, std::size_t columns) {
 }
 
 std::string opening_text(const LiveState& state) {
-  return fmt::format("opening connections: {} of {} are there, {} errors", state.opening->opened,
-                     state.opening->wanted, state.errors);
+  return fmt::format("opening connections: {} of {} are there, {} attempts failed",
+                     state.opening->opened, state.opening->wanted, state.errors);
 }
 
 }  // namespace

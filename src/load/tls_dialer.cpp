@@ -36,12 +36,6 @@ const tls::Session* TlsDialer::session_to_offer(Name& name) noexcept {
   return &name.sessions[name.next_offered];
 }
 
-void TlsDialer::count_handshake(const tls::Engine& engine, Counters& count) noexcept {
-  const tls::Negotiated negotiated = engine.negotiated();
-  ++(negotiated.resumed ? count.handshakes_resumed : count.handshakes_full);
-  if (negotiated.hello_retried) ++count.hello_retries;
-}
-
 void TlsDialer::leave(tls::Engine& engine) {
   const auto found = asked_for_.find(&engine);
   if (found == asked_for_.end()) return;

@@ -26,8 +26,6 @@ class TlsDialer {
 
   /// For the next connection. Errors: those of Engine::create_client().
   [[nodiscard]] Result<std::unique_ptr<tls::Engine>> next(Counters& count);
-  /// Counts how the handshake went.
-  static void count_handshake(const tls::Engine& engine, Counters& count) noexcept;
   /// The connection is over: takes what it leaves to be resumed. `engine`: one that next() made.
   void leave(tls::Engine& engine);  ///< once
 

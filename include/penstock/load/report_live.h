@@ -25,7 +25,7 @@ struct LiveState {
   std::optional<Duration> whole{};  ///< none: until so many operations are done
   double asked_per_second = 0;      ///< now; zero in a closed loop
   std::uint64_t operations = 0;     ///< so far, those that went well
-  std::uint64_t errors = 0;         ///< so far
+  std::uint64_t errors = 0;         ///< so far; while opening: attempts that failed
   Interval last{};
 };
 
