@@ -23,6 +23,7 @@ LOGS = ROOT / "build" / "logs"
 SUITES = ("unit", "contract", "sim", "e2e")
 FUZZERS = ("config", "http", "sim", "tls")
 TIERS = ("full", "coop", "plain")
+CLANG = shutil.which("clang++-19")
 TAIL_LINES = 40
 COMPILE_ERROR = re.compile(r"^\S+:\d+:\d+: (fatal )?error: ")
 # What of the end-to-end suite has sessions, handshakes and peers that misbehave.
@@ -149,7 +150,7 @@ def report(step, outcome, passed, failed, details=()):
     for detail in details:
         say(f"    {detail}")
     lines = outcome.log.read_text(errors="replace").splitlines()
-    # ninja goes on with other files after an error, so what a compiler said is seldom at the end.
+    # What a compiler said is seldom at the end, as ninja goes on with other files.
     for line in [line for line in lines[:-TAIL_LINES] if COMPILE_ERROR.search(line)][:TAIL_LINES]:
         say(f"    {line}")
     say(f"    the end of {outcome.log.relative_to(ROOT)}:")
@@ -256,10 +257,15 @@ def end_to_end(target, step, options, limit_s, environment=None):
 
 
 def run_tiers(totals, target):
-    """The end-to-end suite once per tier, one after another: the demo's ports are the machine's."""
-    for tier in target.tiers:
+    """The end-to-end suite by tier: the first, which measures time, alone, the others together."""
+    def run_tier(tier):
         step = f"{target.name} e2e {tier}"
-        count(totals, step, end_to_end(target, step, ["--tier", tier], target.limits["e2e"]))
+        return step, end_to_end(target, step, ["--tier", tier], target.limits["e2e"])
+
+    with ThreadPoolExecutor() as pool:
+        for tiers in (target.tiers[:1], target.tiers[1:]):
+            for step, outcome in pool.map(run_tier, tiers):
+                count(totals, step, outcome)
 
 
 def count(totals, step, outcome):
@@ -313,9 +319,8 @@ def run_suites(totals, target, suites):
 
 def run_fuzzers(totals):
     """A short run of each fuzzer over its corpus and a little beyond, in a build of their own."""
-    compiler = "clang++-19"
-    if not shutil.which(compiler):
-        totals.skip("fuzz", f"no {compiler} is installed")
+    if not CLANG:
+        totals.skip("fuzz", "no clang++-19 is installed")
         return
     outcome = run("build fuzz", ["scripts/fuzz", "all", "--build"], BUILD_LIMIT_S)
     if outcome.problem:
@@ -353,11 +358,10 @@ def run_all_extras(totals, suites):
     """What --all adds."""
     for target in sanitizer_builds():
         run_suites(totals, target, suites)
-    clang = shutil.which("clang++-19") or shutil.which("clang++")
-    if clang:
-        build(totals, Build("clang", ["--buildtype=debugoptimized"], compiler=clang))
+    if CLANG:
+        build(totals, Build("clang", ["--buildtype=debugoptimized"], compiler=CLANG))
     else:
-        totals.skip("build clang", "no clang++ is installed")
+        totals.skip("build clang", "no clang++-19 is installed")
     hunt_planted(totals)
     run_on_other_kernel(totals)
     run_single(totals, "check --all", ["scripts/check", "--all"], CHECK_LIMIT_S)

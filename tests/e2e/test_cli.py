@@ -1,8 +1,10 @@
 """The command line: check and its errors, exit codes, refusals at start, demo."""
+import fcntl
 import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 
 import fleet
 import harness
@@ -235,6 +237,10 @@ def demo(t):
 
 @test("demo takes the next free ports when its own are taken")
 def demo_ports_taken(t):
+    # Another run of this test, for another tier, would look for the same ports at the same time.
+    alone = open(pathlib.Path(tempfile.gettempdir()) / "penstock-demo-ports.lock", "w")
+    t.defer(alone.close)
+    fcntl.flock(alone, fcntl.LOCK_EX)
     first = Demo(t)
     until(lambda: first.url("https") or first.process.poll() is not None, 10, "the first demo")
     second = Demo(t)
