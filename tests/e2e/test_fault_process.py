@@ -189,7 +189,10 @@ def wall_clock(t):
         if uses.search(path.read_text())
     }
     penstock = {"log.cpp", "access_log.cpp", "tls.cpp", "demo.cpp"}
-    load_tool = {"run_options.cpp", "serve_command.cpp"}  # when a run began; certificates
+    load_tool = {"run_options.cpp",  # when a run began
+                 # And the dates of certificates.
+                 "run_command_tls.cpp", "serve_command.cpp", "selftest_counters.cpp",
+                 "selftest_peers.cpp"}
     expect(users <= penstock | load_tool, f"these use it: {users}")
 
 
