@@ -23,6 +23,7 @@ void fields(V& visit, RunSettings& it) {
   visit("request_size", it.request_size);
   visit("answer_size", it.answer_size);
   visit("tls", it.tls);
+  visit("resume_share", it.resume_share);
   visit("seed", it.seed);
   visit("command_line", it.command_line);
   visit("labels", it.labels);

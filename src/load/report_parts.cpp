@@ -43,6 +43,7 @@ std::string shape_text(const RunSettings& settings) {
   }
   if (settings.answer_size > 0) text += fmt::format(", answers of {} B", settings.answer_size);
   text += settings.tls.empty() ? ", plain" : fmt::format(", TLS {}", settings.tls);
+  if (settings.resume_share > 0) text += fmt::format(", resume {}", settings.resume_share);
   return text + fmt::format(", seed {}", settings.seed);
 }
 

@@ -177,6 +177,16 @@ Result<void> RunCommand::set_target(RunOptions& options) const {
   return {};
 }
 
+/// A steady rate, or the one that a search begins with.
+Result<void> RunCommand::set_rate(RunOptions& options, const std::string& text) const {
+  const char* option = options.search ? "--start-rate" : "--rate";
+  auto rate = parse_rate(options.search ? start_rate_ : text);
+  if (!rate) return fail(fmt::format("{}: {}", option, rate.error().message));
+  options.profile = {{*rate, *rate, options.duration}};
+  options.profile_text = text;
+  return {};
+}
+
 Result<void> RunCommand::set_shape(RunOptions& options) const {
   options.search = rate_ == "max";
   const std::string duration = options.search ? "3s" : "10s";
@@ -198,18 +208,9 @@ Result<void> RunCommand::set_shape(RunOptions& options) const {
         "--closed");
   }
   options.closed_loop = closed_;
-  const std::string usual = crowd && shapes == 0 && active_ > 0 ? beside_rate : "";
-  if (const std::string& text = options.search  ? start_rate_
-                                : rate_.empty() ? usual
-                                                : rate_;
-      !text.empty()) {
-    auto rate = parse_rate(text);
-    if (!rate) {
-      const char* option = options.search ? "--start-rate" : "--rate";
-      return fail(fmt::format("{}: {}", option, rate.error().message));
-    }
-    options.profile = {{*rate, *rate, options.duration}};
-    options.profile_text = options.search ? "max" : text;
+  const bool usual = crowd && shapes == 0 && active_ > 0;
+  if (!rate_.empty() || usual) {
+    if (auto set = set_rate(options, usual ? beside_rate : rate_); !set) return set;
   }
   if (const std::string& text = ramp_.empty() ? steps_ : ramp_; !text.empty()) {
     auto profile = ramp_.empty() ? parse_steps(text) : parse_ramp(text);

@@ -25,6 +25,7 @@ class RunCommand {
   void add_crowd(CLI::App& command);
   void add_tls(CLI::App& command);
   [[nodiscard]] Result<void> set_target(RunOptions& options) const;
+  [[nodiscard]] Result<void> set_rate(RunOptions& options, const std::string& text) const;
   [[nodiscard]] Result<void> set_shape(RunOptions& options) const;
   [[nodiscard]] Result<void> set_limits(RunOptions& options) const;
   [[nodiscard]] Result<void> set_crowd(RunOptions& options) const;

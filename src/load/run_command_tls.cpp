@@ -63,7 +63,6 @@ Result<void> RunCommand::set_tls(RunOptions& options) const {
   }
   if (!options.http_request.empty()) options.tls.alpn = {"http/1.1"};
   if (options.secure) options.tls_text = version_.empty() ? "1.2 or 1.3" : version_;
-  if (resume_ > 0) options.tls_text += fmt::format(", resume {}", resume_);
   if (version_.empty()) return {};
   auto set = read_word("--tls-version", version_, {"1.2", "1.3"}, options.tls.min_version);
   options.tls.max_version = options.tls.min_version;

@@ -74,6 +74,11 @@ std::vector<NamedText> notes_of(const RunFacts& facts, const Counters& window,
     notes.push_back({"held", fmt::format("{} of {} idle connections until the end", total.streams,
                                          settings.connections)});
   }
+  if (settings.resume_share > 0 && total.sessions_offered == 0) {
+    notes.push_back({"resume",
+                     "the target has given no session that could be resumed, or the "
+                     "connections were closed before it came (--close rst)"});
+  }
   for (const Tally& tally : facts.tallies) {
     const bool first = &tally == facts.tallies.data();
     notes.push_back(

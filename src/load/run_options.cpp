@@ -24,6 +24,7 @@ RunSettings settings_of(const RunOptions& options) {
     settings.answer_size = options.answer_size;
   }
   settings.tls = options.tls_text;
+  settings.resume_share = options.resume_share;
   settings.seed = options.seed;
   settings.command_line = options.command_line;
   settings.labels = options.labels;

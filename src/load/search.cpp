@@ -47,8 +47,9 @@ class Search {
     while (const auto rate = search_.next()) {
       auto run = attempt(*rate);
       if (!run) return run;
-      const bool holds = steps_.back().holds();
-      const bool final = run->facts.exit_code == exit_wrong || run->facts.interrupted;
+      interrupted_ = run->facts.interrupted;
+      const bool holds = steps_.back().holds() && !interrupted_;
+      const bool final = run->facts.exit_code == exit_wrong || interrupted_;
       (holds ? best_ : failed_) = std::move(*run);
       if (final) break;
       search_.tell(holds);
@@ -82,14 +83,13 @@ class Search {
     RunResult& result = found && !broken ? *best_ : *failed_;
     RunFacts& facts = result.facts;
     facts.notes.push_back({"search", summary(found)});
-    if (found && !broken && failed_ && limited_by_generator()) {
+    if (found && !broken && !interrupted_ && limited_by_generator()) {
       facts.health.unfit_reasons.emplace_back(
           "the search ended where the generator was unfit: the target may bear more");
       facts.exit_code = std::max<int>(facts.exit_code, exit_unfit);
     }
-    if (!found && facts.exit_code == exit_done) facts.exit_code = exit_assertion;
-    facts.interrupted =
-        (best_ && best_->facts.interrupted) || (failed_ && failed_->facts.interrupted);
+    if (!found && !interrupted_ && facts.exit_code == exit_done) facts.exit_code = exit_assertion;
+    facts.interrupted = interrupted_;
     facts.steps = std::exchange(steps_, {});
     return std::move(result);
   }
@@ -112,9 +112,10 @@ class Search {
   }
 
   [[nodiscard]] std::string summary(bool found) const {
-    std::string text = found ? fmt::format("the highest rate that holds is {}/s",
-                                           number_text(search_.best().value_or(0)))
-                             : "no rate holds";
+    std::string text = found          ? fmt::format("the highest rate that holds is {}/s",
+                                                    number_text(search_.best().value_or(0)))
+                       : interrupted_ ? "no rate that holds was found until the interruption"
+                                      : "no rate holds";
     const Step* lowest = lowest_failed();
     if (lowest == nullptr) return text;
     std::vector<std::string> failures;
@@ -133,6 +134,7 @@ class Search {
   std::vector<Step> steps_;
   std::optional<RunResult> best_;
   std::optional<RunResult> failed_;  // the last one that did
+  bool interrupted_ = false;
 };
 
 }  // namespace

@@ -38,7 +38,8 @@ struct RunSettings {
   std::uint32_t depth = 1;
   std::uint64_t request_size = 0;  ///< bytes; 0 where the mode has none
   std::uint64_t answer_size = 0;
-  std::string tls;  ///< "1.3, resume 0.5"; empty: plain
+  std::string tls;          ///< "1.3"; empty: plain
+  double resume_share = 0;  ///< of the TLS connections that were to resume a session
   std::uint64_t seed = 0;
   std::string command_line;
   std::vector<NamedText> labels;  ///< --label name=text
