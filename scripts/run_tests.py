@@ -142,9 +142,8 @@ def say(text):
 
 def report(step, outcome, passed, failed, details=()):
     """Prints the step's line, and on failure what went wrong and the end of the log."""
-    mark = "FAILED" if failed else "ok    "
     counts = f"{passed} passed, {failed} failed"
-    say(f"{mark}  {step:<22} {counts:<26} {outcome.seconds:7.1f} s")
+    say(f"{'FAILED' if failed else 'ok    '}  {step:<22} {counts:<26} {outcome.seconds:7.1f} s")
     if failed == 0:
         return
     for detail in details:
