@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from catch_report import read_catch
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
@@ -28,6 +29,8 @@ TAIL_LINES = 40
 COMPILE_ERROR = re.compile(r"^\S+:\d+:\d+: (fatal )?error: ")
 # What of the end-to-end suite has sessions, handshakes and peers that misbehave.
 SHORTAGE_MODULES = r"^test_(connect|fault_(?!table)|halfclose|limits|reset|tls)"
+# What of it measures no time and has tests in the first tier only.
+UNTIMED_MODULES = "test_load_(losses|misuse|modes|report)"
 
 BUILD_LIMIT_S = 1500
 CHECK_LIMIT_S = 1800
@@ -198,26 +201,6 @@ def build(totals, target):
     return True
 
 
-def read_catch(path):
-    """A Catch2 XML report: cases passed, names of the failed, skip reasons, is it whole."""
-    passed, failed, skips = 0, [], []
-    try:
-        for _, element in ElementTree.iterparse(path):
-            if element.tag != "TestCase":
-                continue
-            result = element.find("OverallResult")
-            skipped = element.find(".//Skip")
-            if result is None or result.get("success") != "true":
-                failed.append(element.get("name", "?"))
-            elif skipped is not None:
-                skips.append(f"{element.get('name')}: {(skipped.text or '').strip()}")
-            else:
-                passed += 1
-    except (OSError, ElementTree.ParseError):
-        return passed, failed, skips, False
-    return passed, failed, skips, True
-
-
 def run_catch(totals, target, suite):
     """Runs one Catch2 program. Its XML report gives the counts, its console output is the log."""
     step = f"{target.name} {suite}"
@@ -256,13 +239,19 @@ def end_to_end(target, step, options, limit_s, environment=None):
 
 
 def run_tiers(totals, target):
-    """The end-to-end suite by tier: the first, which measures time, alone, the others together."""
+    """The end-to-end suite by tier: the first alone, as it measures time, the others side by side
+    with those modules of the first that measure none.
+    """
     def run_tier(tier):
-        step = f"{target.name} e2e {tier}"
-        return step, end_to_end(target, step, ["--tier", tier], target.limits["e2e"])
+        name, pattern = tier
+        step = f"{target.name} e2e {name}"
+        options = ["--tier", target.tiers[0] if name == "load" else name, "-k", pattern]
+        return step, end_to_end(target, step, options, target.limits["e2e"])
 
-    with ThreadPoolExecutor() as pool:
-        for tiers in (target.tiers[:1], target.tiers[1:]):
+    first = (target.tiers[0], f"^(?!{UNTIMED_MODULES})")
+    others = [*((tier, "") for tier in target.tiers[1:]), ("load", f"^{UNTIMED_MODULES}")]
+    with ThreadPoolExecutor(len(others)) as pool:
+        for tiers in ([first], others):
             for step, outcome in pool.map(run_tier, tiers):
                 count(totals, step, outcome)
 
@@ -339,12 +328,12 @@ def sanitizer_builds():
     """AddressSanitizer with UndefinedBehaviorSanitizer, and ThreadSanitizer (they exclude it)."""
     common = {"tiers": TIERS[:1], "e2e_options": ["--scale", "small", "--switches", "poison"],
               "limits": SANITIZED_LIMIT_S, "seeds": 200}
-    asan = Build("asan", ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined",
-                          "-Db_lundef=false"], shortage=True, **common)
+    # More optimization would cost a third more time to compile.
+    kind = ["-Doptimization=1", "-Ddebug=true", "-Db_lundef=false"]
+    asan = Build("asan", [*kind, "-Db_sanitize=address,undefined"], shortage=True, **common)
     asan.environment = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
                         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-    tsan = Build("tsan", ["--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"],
-                 **common)
+    tsan = Build("tsan", [*kind, "-Db_sanitize=thread"], **common)
     tsan.environment = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
     # GCC 12's ThreadSanitizer does not know address layouts with more than 28 random bits, which
     # some kernels use; without randomization it starts everywhere.
