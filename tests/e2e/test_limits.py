@@ -135,11 +135,6 @@ def free_descriptors(penstock):
     return [fd for fd in range(1024) if fd not in used]
 
 
-def skip_under_sanitizers(t):
-    if t.small:
-        raise Skip("the undefined-behaviour sanitizer opens a pipe for each check of a vptr")
-
-
 def limit_descriptors(penstock, soft):
     """Sets RLIMIT_NOFILE of the running process; returns what it was."""
     before, hard = resource.prlimit(penstock.pid, resource.RLIMIT_NOFILE)
@@ -149,7 +144,6 @@ def limit_descriptors(penstock, soft):
 
 @test("when descriptors run out, accept backs off without spinning, and recovers")
 def descriptors_run_out(t):
-    skip_under_sanitizers(t)
     backend = fleet.Backend(t, fleet.echo)
     # At max_connections the accept is cancelled; armed again it meets the lowered limit, which a
     # multishot accept takes from when it was armed.
@@ -179,7 +173,6 @@ def descriptors_run_out(t):
 
 @test("a session that finds no descriptor for its backend is closed as connect_failed")
 def no_descriptor_to_dial(t):
-    skip_under_sanitizers(t)
     backend = fleet.Backend(t, fleet.echo)
     penstock = t.front([backend])
     # The client's connection gets the first, and there is no second.

@@ -1,6 +1,7 @@
 // Crowds against our own service and against servers that do not do as they should.
 #include <poll.h>
 
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <thread>
@@ -93,7 +94,7 @@ TEST_CASE("streams of bulk data are whole in both directions, plain and over TLS
 }
 
 TEST_CASE("what of an upload did not arrive is counted", "[load]") {
-  std::uint64_t missing = 0;
+  std::atomic<std::uint64_t> missing = 0;
   Odd odd([&missing](int fd) {
     const std::uint64_t bytes = read_all(fd) - Preface::size;
     missing = bytes / 2;
@@ -105,7 +106,7 @@ TEST_CASE("what of an upload did not arrive is counted", "[load]") {
   const Recorder& client = driving.finish();
   CHECK(client.count.streams == 0);
   CHECK(client.errors(ErrorClass::ended_within) == 1);
-  CHECK(client.count.lost_bytes == missing);
+  CHECK(client.count.lost_bytes == missing.load());
   REQUIRE(client.streams().size() == 1);
   CHECK_FALSE(client.streams().front().whole);
 }
