@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "calibrate_command.h"
 #include "coordinator.h"
 #include "judge.h"
 #include "outputs.h"
@@ -122,6 +123,10 @@ int run_command_line(int argc, char** argv) {
   SelftestCommand selftest_command;
   CLI::App* selftest_app = app.add_subcommand("selftest", "check this tool against what is known");
   selftest_command.add_to(*selftest_app);
+  CalibrateCommand calibrate_command;
+  CLI::App* calibrate_app =
+      app.add_subcommand("calibrate", "measure what this tool can do on this machine");
+  calibrate_command.add_to(*calibrate_app);
   std::vector<std::string> reports;
   std::string page;
   CLI::App* report_app = app.add_subcommand("report", "show or compare runs");
@@ -139,11 +144,14 @@ int run_command_line(int argc, char** argv) {
   }
   if (serve_app->parsed()) return serve_command.run();
   if (selftest_app->parsed()) return selftest_command.run();
+  if (calibrate_app->parsed()) return calibrate_command.run();
   if (report_app->parsed()) {
     const auto compared = compare_runs(reports, page);
     return compared ? exit_done : failed(compared.error());
   }
-  if (!run_app->parsed()) return misused("a command is missing: run, serve, report or selftest");
+  if (!run_app->parsed()) {
+    return misused("a command is missing: run, serve, report, selftest or calibrate");
+  }
   return run(run_command,
              fmt::format("{}", fmt::join(std::span(argv, static_cast<std::size_t>(argc)), " ")));
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include "penstock/base/assert.h"
@@ -81,6 +82,12 @@ Endpoint any_loopback_port() {
   auto at = Endpoint::parse("127.0.0.1:0");
   PENSTOCK_ASSERT(at.has_value());
   return *at;
+}
+
+std::string load_average_text() {
+  double load = 0;
+  return ::getloadavg(&load, 1) == 1 ? fmt::format("load average {:.2f}", load)
+                                     : "load average unknown";
 }
 
 RunOptions open_loop(const Bench& bench, double per_second) {

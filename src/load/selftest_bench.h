@@ -101,6 +101,9 @@ class Child {
   std::string unread_;
 };
 
+/// "load average 0.42": what else this machine has to do, for a table's head.
+[[nodiscard]] std::string load_average_text();
+
 /// The first of that name in PATH; empty: there is none.
 [[nodiscard]] std::string find_program(const std::string& name);
 

@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 
 #include "option_values.h"
 #include "penstock/base/cpus.h"
@@ -170,12 +169,10 @@ int SelftestCommand::run() const {
   }
   std::ranges::sort(numbers);
   numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
-  double load = 0;
-  const bool known = ::getloadavg(&load, 1) == 1;
   say(fmt::format("penstock-load " PENSTOCK_VERSION
-                  " selftest: {} a measurement; client and server share {}; load average {}\n",
+                  " selftest: {} a measurement; client and server share {}; {}\n",
                   duration_text(*duration), counted(allowed_cpus().size(), "CPU"),
-                  known ? fmt::format("{:.2f}", load) : "unknown"));
+                  load_average_text()));
   Selftest selftest(*signals, *duration, tries_);
   for (const std::size_t number : numbers) {
     if (!selftest.check(number)) break;
