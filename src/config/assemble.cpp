@@ -8,7 +8,7 @@
 
 #include "drafts.h"
 #include "penstock/balance/maglev.h"
-#include "suggest.h"
+#include "penstock/config/suggest.h"
 #include "text.h"
 
 namespace penstock::config {

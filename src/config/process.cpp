@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "drafts.h"
+#include "penstock/config/suggest.h"
 #include "penstock/io/features.h"
-#include "suggest.h"
 #include "text.h"
 
 namespace penstock::config {

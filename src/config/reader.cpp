@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <tuple>
 
+#include "penstock/config/suggest.h"
 #include "penstock/config/values.h"
-#include "suggest.h"
 #include "text.h"
 
 namespace penstock::config {

@@ -1,5 +1,5 @@
 // Edit distance over short names. Quadratic, for error messages only.
-#include "suggest.h"
+#include "penstock/config/suggest.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
