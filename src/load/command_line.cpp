@@ -92,11 +92,12 @@ int run(const RunCommand& command, const std::string& command_line) {
   auto signals = Signals::take();
   if (!signals) return failed(signals.error());
   options->command_line = command_line;
+  Interruptions interruptions(*signals);
   Teller teller(options->live);
   const auto progress = [&teller](const LiveState& state) { teller.tell(state); };
   const auto attempt = [&teller](const Step& step) { teller.tell(step); };
-  auto run = options->search ? search_rate(*options, *signals, progress, attempt)
-                             : run_load(*options, *signals, progress);
+  auto run = options->search ? search_rate(*options, interruptions, progress, attempt)
+                             : run_load(*options, interruptions, progress);
   if (!run) return failed(run.error());
   if (!options->search) judge(*run, options->conditions);
   const RunSummary summary = summarize(*run);

@@ -2,17 +2,14 @@
 #include "coordinator.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <csignal>
 #include <memory>
 #include <optional>
 #include <set>
 
 #include "penstock/base/cpus.h"
-#include "penstock/base/descriptor_limit.h"
 #include "process_watch.h"
 #include "run_notes.h"
 #include "station.h"
@@ -31,13 +28,21 @@ constexpr Duration closing_time = 2s;
 constexpr Duration handover_patience = 100ms;
 constexpr Duration interrupted_patience = 1s;
 
+/// Does not change, so it is asked for once: a load that begins among others is not to disturb
+/// them.
+const Result<io::FeatureSet>& kernel_features() {
+  static const Result<io::FeatureSet> features = io::probe_features({});
+  return features;
+}
+
 class Run {
  public:
-  Run(const RunOptions& options, Signals& signals,
-      const std::function<void(const LiveState&)>& on_progress)
+  Run(const RunOptions& options, Interruptions& interruptions,
+      const std::function<void(const LiveState&)>& on_progress, StartLine& line)
       : options_(options),
-        signals_(signals),
+        interruptions_(interruptions),
         on_progress_(on_progress),
+        line_(line),
         steps_(options.profile, options.warmup) {
     result_.facts.settings = settings_of(options);
     if (!options.operations) result_.facts.planned = options.duration;
@@ -56,19 +61,14 @@ class Run {
 
  private:
   Result<void> make_workers() {
-    auto features = io::probe_features({});
+    const auto& features = kernel_features();
     if (!features) return std::unexpected(features.error());
     features_ = *features;
     auto workload = Workload::create(options_);
     if (!workload) return std::unexpected(workload.error());
     workload_ = std::move(*workload);
-    const std::uint64_t needed = workload_->descriptors();
-    if (const std::uint64_t limit = raise_descriptor_limit(needed); limit < needed) {
-      return fail(
-          fmt::format("{} connections need {} descriptors, the limit is {}; raise it "
-                      "(ulimit -n) or use fewer connections",
-                      options_.connections, needed, limit));
-    }
+    const RunOptions* const alone = &options_;
+    if (auto room = Workload::make_room({&alone, 1}); !room) return room;
     return stations_.start("load", workload_->workers(),
                            [this](std::uint32_t number) { return make_station(number); });
   }
@@ -106,16 +106,9 @@ class Run {
 
   Instant now() noexcept { return kernel_.now(); }
 
-  /// Waits until then or a signal. Counts the signals.
-  void wait_until(Instant when) {
-    const Duration left = std::max(when - now(), Duration::zero());
-    pollfd waited{.fd = signals_.fd(), .events = POLLIN, .revents = 0};
-    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-    ::poll(&waited, 1, static_cast<int>(std::min<std::int64_t>(ms, 1000)));
-    while (const auto number = signals_.next()) {
-      if (*number == SIGINT || *number == SIGTERM) ++interruptions_;
-    }
-  }
+  /// Waits until then or a signal, a second at most.
+  void wait_until(Instant when) { interruptions_.wait(when - now()); }
+  [[nodiscard]] bool interrupted() noexcept { return interruptions_.count() > 0; }
 
   /// Until every worker has its connections, or knows that it cannot have them.
   Result<void> prepare() {
@@ -126,7 +119,7 @@ class Run {
     }
     const Instant start = now();
     Instant told = start;
-    while (now() < start + patience && interruptions_ == 0 &&
+    while (now() < start + patience && !interrupted() &&
            !stations_.all([](const Worker& each) { return each.prepared(); })) {
       wait_until(now() + look_again);
       if (now() < told + options_.interval) continue;
@@ -140,9 +133,16 @@ class Run {
     }
     if (auto reached = check_reached(); !reached) return reached;
     if (auto watched = watch({}); !watched) return watched;
-    began_ = told_ = now() + run_up;
+    began_ = told_ = meet_others();
     stations_.each([this](Worker& each) { each.begin(began_); });
     return {};
+  }
+
+  /// When it begins; after an interruption: would have begun.
+  Instant meet_others() {
+    line_.arrive(now() + run_up);
+    while (!line_.begin() && !interrupted()) wait_until(now() + look_again);
+    return line_.begin().value_or(now() + run_up);
   }
 
   /// Error: one of the processes is gone.
@@ -173,7 +173,7 @@ class Run {
 
   void measure() {
     const Instant end = began_ + options_.duration;
-    while (now() < end && interruptions_ == 0 && !stations_.ended() &&
+    while (now() < end && !interrupted() && !stations_.ended() &&
            !stations_.all([](const Worker& each) { return each.exhausted(); })) {
       const Instant next = next_cut(end);
       wait_until(std::min(next, now() + 100ms));
@@ -184,7 +184,7 @@ class Run {
     remainder_.merge(take_measured());
     if (ended_ - began_ > options_.warmup) window_.add(remainder_.count);
     stations_.each([](Worker& each) { each.stop(); });
-    result_.facts.interrupted = interruptions_ > 0;
+    result_.facts.interrupted = interrupted();
   }
 
   /// When what was measured is taken next: an interval, the warm-up or a step ends.
@@ -197,11 +197,10 @@ class Run {
 
   /// Lets what is under way end.
   void drain() {
-    const Duration patience =
-        interruptions_ > 0 ? interrupted_patience : options_.timeout + closing_time;
+    const int before = interruptions_.count();
+    const Duration patience = before > 0 ? interrupted_patience : options_.timeout + closing_time;
     const Instant limit = now() + patience;
-    const int before = interruptions_;
-    while (!stations_.ended() && now() < limit && interruptions_ == before) {
+    while (!stations_.ended() && now() < limit && interruptions_.count() == before) {
       wait_until(now() + look_again);
     }
     stations_.each([](Worker& each) { each.abandon(); });
@@ -299,8 +298,9 @@ class Run {
   }
 
   const RunOptions& options_;
-  Signals& signals_;
+  Interruptions& interruptions_;
   const std::function<void(const LiveState&)>& on_progress_;
+  StartLine& line_;
   io::LinuxKernel kernel_;
   io::FeatureSet features_;
   std::unique_ptr<Workload> workload_;  // before the stations, whose engines use it
@@ -308,7 +308,6 @@ class Run {
   Instant began_{};
   Instant told_{};
   Instant ended_{};
-  int interruptions_ = 0;
   Recorder remainder_;  // measured until the end, but not told of yet
   Counters window_;     // of what was measured between the warm-up and the end
   StepLog steps_;
@@ -317,9 +316,11 @@ class Run {
 
 }  // namespace
 
-Result<RunResult> run_load(const RunOptions& options, Signals& signals,
-                           const std::function<void(const LiveState&)>& on_progress) {
-  return Run(options, signals, on_progress).go();
+Result<RunResult> run_load(const RunOptions& options, Interruptions& interruptions,
+                           const std::function<void(const LiveState&)>& on_progress,
+                           StartLine* line) {
+  StartLine alone;
+  return Run(options, interruptions, on_progress, line == nullptr ? alone : *line).go();
 }
 
 }  // namespace penstock::load

@@ -34,11 +34,11 @@ Step step_of(const RunResult& run, double rate) {
 
 class Search {
  public:
-  Search(RunOptions& options, Signals& signals,
+  Search(RunOptions& options, Interruptions& interruptions,
          const std::function<void(const LiveState&)>& on_progress,
          const std::function<void(const Step&)>& on_attempt)
       : options_(options),
-        signals_(signals),
+        interruptions_(interruptions),
         on_progress_(on_progress),
         on_attempt_(on_attempt),
         search_(options.profile.front().from_per_second) {}
@@ -47,12 +47,13 @@ class Search {
     while (const auto rate = search_.next()) {
       auto run = attempt(*rate);
       if (!run) return run;
-      interrupted_ = run->facts.interrupted;
-      const bool holds = steps_.back().holds() && !interrupted_;
+      // A signal may come when the attempt is over but for its connections.
+      interrupted_ = interruptions_.count() > 0;
+      const bool holds = steps_.back().holds() && !run->facts.interrupted;
       const bool final = run->facts.exit_code == exit_wrong || interrupted_;
       (holds ? best_ : failed_) = std::move(*run);
-      if (final) break;
       search_.tell(holds);
+      if (final) break;
     }
     return conclude();
   }
@@ -60,7 +61,7 @@ class Search {
  private:
   Result<RunResult> attempt(double rate) {
     options_.profile = {{rate, rate, options_.duration}};
-    auto run = run_load(options_, signals_, on_progress_);
+    auto run = run_load(options_, interruptions_, on_progress_);
     if (!run) return run;
     judge(*run, options_.conditions);
     const RunFacts& facts = run->facts;
@@ -127,7 +128,7 @@ class Search {
   }
 
   RunOptions& options_;
-  Signals& signals_;
+  Interruptions& interruptions_;
   const std::function<void(const LiveState&)>& on_progress_;
   const std::function<void(const Step&)>& on_attempt_;
   RateSearch search_;
@@ -139,10 +140,10 @@ class Search {
 
 }  // namespace
 
-Result<RunResult> search_rate(RunOptions& options, Signals& signals,
+Result<RunResult> search_rate(RunOptions& options, Interruptions& interruptions,
                               const std::function<void(const LiveState&)>& on_progress,
                               const std::function<void(const Step&)>& on_attempt) {
-  return Search(options, signals, on_progress, on_attempt).go();
+  return Search(options, interruptions, on_progress, on_attempt).go();
 }
 
 }  // namespace penstock::load

@@ -11,7 +11,8 @@ namespace penstock::load {
 /// as a step of it. `options.conditions` are what has to hold; the search begins at the rate of
 /// `options.profile`, which it changes. `on_attempt`: after each. Errors: those of run_load().
 [[nodiscard]] Result<RunResult> search_rate(
-    RunOptions& options, Signals& signals, const std::function<void(const LiveState&)>& on_progress,
+    RunOptions& options, Interruptions& interruptions,
+    const std::function<void(const LiveState&)>& on_progress,
     const std::function<void(const Step&)>& on_attempt);
 
 }  // namespace penstock::load

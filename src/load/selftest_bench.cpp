@@ -5,7 +5,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdlib>
 #include <utility>
 
@@ -20,19 +19,12 @@ constexpr Duration ending_time = 10s;
 
 }  // namespace
 
-bool Bench::interrupted() {
-  while (const auto number = signals_.next()) {
-    if (*number == SIGINT || *number == SIGTERM) interrupted_ = true;
-  }
-  return interrupted_;
-}
-
 bool Bench::readable(int fd, Instant limit) {
   while (!interrupted()) {
     const Duration left = limit - now();
     if (left <= Duration::zero()) return false;
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-    pollfd waited[] = {{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+    pollfd waited[] = {{.fd = interruptions_.fd(), .events = POLLIN, .revents = 0},
                        {.fd = fd, .events = POLLIN, .revents = 0}};
     ::poll(waited, 2, static_cast<int>(std::min<std::int64_t>(ms, 1000)));
     if (waited[1].revents != 0) return true;
@@ -42,9 +34,7 @@ bool Bench::readable(int fd, Instant limit) {
 
 Result<RunResult> Bench::run(RunOptions& options) {
   options.target_text = options.target.to_string();
-  auto result = run_load(options, signals_, [](const LiveState& /*state*/) {});
-  if (result && result->facts.interrupted) interrupted_ = true;
-  return result;
+  return run_load(options, interruptions_, [](const LiveState& /*state*/) {});
 }
 
 Result<Encounter> meet(Bench& bench, ServeOptions serve, RunOptions& run) {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "coordinator.h"
-#include "penstock/base/signals.h"
+#include "interruptions.h"
 #include "penstock/base/unique_fd.h"
 #include "penstock/io/linux_kernel.h"
 #include "run_options.h"
@@ -21,12 +21,13 @@ namespace penstock::load {
 class Bench {
  public:
   /// `duration`: of each measurement.
-  Bench(Signals& signals, Duration duration) noexcept : signals_(signals), duration_(duration) {}
+  Bench(Signals& signals, Duration duration) noexcept
+      : interruptions_(signals), duration_(duration) {}
 
   [[nodiscard]] Duration duration() const noexcept { return duration_; }
   [[nodiscard]] Instant now() noexcept { return kernel_.now(); }
   /// SIGINT or SIGTERM has come: what is measured is not to be told any more.
-  [[nodiscard]] bool interrupted();
+  [[nodiscard]] bool interrupted() noexcept { return interruptions_.count() > 0; }
   /// Waits until there is something to read from `fd` (-1: from nowhere), or its end. False: the
   /// limit has come, or a signal.
   [[nodiscard]] bool readable(int fd, Instant limit);
@@ -34,10 +35,9 @@ class Bench {
   [[nodiscard]] Result<RunResult> run(RunOptions& options);
 
  private:
-  Signals& signals_;
+  Interruptions interruptions_;
   Duration duration_;
   io::LinuxKernel kernel_;
-  bool interrupted_ = false;
 };
 
 /// What both sides of a run have seen.

@@ -1,6 +1,8 @@
 // Who gets which share of what was asked for.
 #include "workload.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -8,6 +10,7 @@
 #include "codec_rr.h"
 #include "crowd.h"
 #include "exchange.h"
+#include "penstock/base/descriptor_limit.h"
 
 namespace penstock::load {
 namespace {
@@ -66,6 +69,21 @@ Result<std::unique_ptr<Workload>> Workload::create(const RunOptions& options) {
     made->chaos_.request.assign(text, made->chaos_.hello.size());
   }
   return made;
+}
+
+Result<void> Workload::make_room(std::span<const RunOptions* const> loads) {
+  std::uint64_t connections = 0;
+  std::uint64_t needed = 0;
+  for (const RunOptions* load : loads) {
+    connections += load->connections;
+    needed += Workload(*load).descriptors();
+  }
+  const std::uint64_t limit = raise_descriptor_limit(needed);
+  if (limit >= needed) return {};
+  return fail(
+      fmt::format("{} connections need {} descriptors, the limit is {}; raise it (ulimit -n) or "
+                  "use fewer connections",
+                  connections, needed, limit));
 }
 
 std::uint32_t Workload::workers() const noexcept {

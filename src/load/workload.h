@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "codec.h"
 #include "dialer.h"
@@ -18,10 +19,10 @@ class Workload {
  public:
   /// Error: TLS material that is needed beforehand cannot be had.
   [[nodiscard]] static Result<std::unique_ptr<Workload>> create(const RunOptions& options);
+  /// Raises the limit of descriptors to what these loads may need together. Error: it may not.
+  [[nodiscard]] static Result<void> make_room(std::span<const RunOptions* const> loads);
 
   [[nodiscard]] std::uint32_t workers() const noexcept;
-  /// Descriptors that all workers together may need.
-  [[nodiscard]] std::uint64_t descriptors() const noexcept;
   /// Connections of that worker at once, those included that are closing.
   [[nodiscard]] std::uint32_t connections_of(std::uint32_t worker) const noexcept;
   /// `tls`: a client's, borrowed, or null. On the worker's thread.
@@ -30,6 +31,8 @@ class Workload {
 
  private:
   explicit Workload(const RunOptions& options) : options_(options) {}
+  /// That all workers together may need.
+  [[nodiscard]] std::uint64_t descriptors() const noexcept;
   [[nodiscard]] bool beside(std::uint32_t worker) const noexcept;
   [[nodiscard]] std::uint32_t share_of(std::uint32_t worker) const noexcept;
   [[nodiscard]] Dialer make_dialer(Context& context, tls::Context* tls, std::uint32_t worker) const;
