@@ -120,7 +120,7 @@ std::vector<Curve> curves_of(std::span<const RunSummary> runs, std::string_view 
 
 /// The end of the warm-up of a single run; several may have different ones.
 double shaded_until(std::span<const RunSummary> runs) {
-  return runs.size() == 1 ? seconds(runs.front().facts.warmup) : 0;
+  return runs.size() == 1 ? seconds(measured_from(runs.front().facts)) : 0;
 }
 
 /// The empty chart.
@@ -184,12 +184,12 @@ std::string throughput_over_time(std::span<const RunSummary> runs) {
     return per_second(interval.count.operations, interval.length);
   });
   if (runs.size() == 1 && !without_points(curves)) {
+    const RunFacts& facts = runs.front().facts;
     const Duration last = Duration(std::llround(1e9 * curves.front().points.back().x));
-    const Duration asked_for = runs.front().facts.warmup + runs.front().facts.duration;
+    const Duration end = std::min(last - facts.start, facts.warmup + facts.duration);
     Curve asked{.name = "asked for", .colour = 1, .dashed = true, .points = {}};
-    double at = 0;
-    for (const RateSegment& segment :
-         asked_profile(runs.front().facts, std::min(last, asked_for))) {
+    double at = seconds(facts.start);
+    for (const RateSegment& segment : asked_profile(facts, end)) {
       asked.points.push_back({at, segment.from_per_second});
       at += seconds(segment.length);
       asked.points.push_back({at, segment.to_per_second});

@@ -118,6 +118,7 @@ void fields(V& visit, Tally& it) {
 template <class V>
 void fields(V& visit, RunFacts& it) {
   visit("settings", it.settings);
+  visit("start_ns", it.start);
   visit("duration_ns", it.duration);
   visit("warmup_ns", it.warmup);
   visit("planned_ns", it.planned);

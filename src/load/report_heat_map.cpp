@@ -121,13 +121,13 @@ std::string heat_maps_html(std::span<const RunSummary> runs) {
   if (range.highest_rate <= 0) return "";
   std::string text;
   for (std::size_t run = 0; run < runs.size(); ++run) {
-    const double warmup = seconds(runs[run].facts.warmup);
+    const double shaded_until = seconds(measured_from(runs[run].facts));
     HeatMap map{.title = "Operations by latency, over time",
-                .x = time_axis(runs, warmup),
+                .x = time_axis(runs, shaded_until),
                 .y = duration_axis(range.shortest, range.longest),
                 .cells = cells_of(maps[run], range),
                 .level_names = {},
-                .shaded_until = warmup};
+                .shaded_until = shaded_until};
     if (map.cells.empty()) continue;
     if (runs.size() > 1) map.title += ": " + run_label(runs, run);
     name_levels(map, range);
@@ -138,14 +138,16 @@ std::string heat_maps_html(std::span<const RunSummary> runs) {
 
 Axis time_axis(std::span<const RunSummary> runs, double shaded_until) {
   double last = 0;
+  bool late = false;
   for (const RunSummary& run : runs) {
+    late = late || run.facts.start > Duration::zero();
     for (const Interval& interval : run.facts.intervals) {
-      last = std::max(last, seconds(interval.offset + interval.length));
+      last = std::max(last, seconds(run.facts.start + interval.offset + interval.length));
     }
   }
   Axis axis = linear_axis(last, AxisOf::seconds);
-  axis.title =
-      shaded_until > 0 ? "seconds since the start; grey: warm-up" : "seconds since the start";
+  axis.title = "seconds since the start";
+  if (shaded_until > 0) axis.title += late ? "; grey: not measured" : "; grey: warm-up";
   return axis;
 }
 }  // namespace penstock::load

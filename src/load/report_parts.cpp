@@ -52,9 +52,14 @@ std::string span_text(const RunFacts& facts) {
     if (facts.warmup <= Duration::zero()) return "nothing: it ended as it began";
     return fmt::format("nothing: it ended in the warm-up, after {}", duration_text(facts.warmup));
   }
-  if (facts.warmup <= Duration::zero()) return duration_text(facts.duration);
-  return fmt::format("{} after {} of warm-up", duration_text(facts.duration),
-                     duration_text(facts.warmup));
+  std::string text = duration_text(facts.duration);
+  if (facts.warmup > Duration::zero()) {
+    text += fmt::format(" after {} of warm-up", duration_text(facts.warmup));
+  }
+  if (facts.start > Duration::zero()) {
+    text += fmt::format("; it began {} after the first load", duration_text(facts.start));
+  }
+  return text;
 }
 
 double per_second(std::uint64_t count, Duration span) noexcept {

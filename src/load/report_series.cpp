@@ -59,14 +59,20 @@ std::vector<Interval> measured(const RunFacts& facts) {
   for (const Interval& interval : facts.intervals) {
     if (end_of(interval) <= facts.warmup) continue;
     Interval& shown = result.emplace_back(interval);
-    if (shown.offset >= facts.warmup) continue;
-    shown.length = end_of(shown) - facts.warmup;
-    shown.offset = facts.warmup;
+    if (shown.offset < facts.warmup) {
+      shown.length = end_of(shown) - facts.warmup;
+      shown.offset = facts.warmup;
+    }
+    shown.offset += facts.start;
   }
   return result;
 }
 
 }  // namespace
+
+Duration measured_from(const RunFacts& facts) {
+  return facts.warmup > Duration::zero() ? facts.start + facts.warmup : Duration::zero();
+}
 
 std::vector<Interval> shown_intervals(const RunFacts& facts, std::size_t most) {
   std::vector<Interval> intervals = measured(facts);

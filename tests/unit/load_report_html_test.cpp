@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "../../src/load/report_heat_map.h"
+#include "../../src/load/report_series.h"
 #include "load_report_runs.h"
 #include "penstock/load/report_html.h"
 #include "penstock/load/report_json.h"
@@ -215,6 +217,25 @@ TEST_CASE("each of many runs has a line of its own kind") {
   const std::string html = html_report(runs);
   CHECK_THAT(html, ContainsSubstring("\"c0\"") && ContainsSubstring("\"c0 dotted\""));
   CHECK_THAT(html, ContainsSubstring("\"c1 dotted\"") && !ContainsSubstring("\"c2 dotted\""));
+}
+
+TEST_CASE("runs at once are drawn by the time since the first of them began") {
+  RunSummary runs[] = {summarize(made_up_run()), summarize(made_up_run())};
+  const std::vector<Interval> first = shown_intervals(runs[0].facts, 100);
+  CHECK(first.front().offset == 1s);  // after the warm-up
+  CHECK(measured_from(runs[0].facts) == 1s);
+  CHECK(time_axis(runs, 0).high < 20);
+  runs[1].facts.start = 10s;
+  const std::vector<Interval> later = shown_intervals(runs[1].facts, 100);
+  CHECK(later.front().offset == 11s);
+  CHECK(later.front().length == first.front().length);
+  CHECK(measured_from(runs[1].facts) == 11s);
+  CHECK(time_axis(runs, 0).high >= 21);
+  CHECK(time_axis(runs, 1).title == "seconds since the start; grey: not measured");
+  runs[1].facts.warmup = 0s;
+  CHECK(measured_from(runs[1].facts) == 0s);  // there is nothing to shade
+  const std::string alone = html_report({&runs[1], 1});
+  CHECK(unbalanced(alone) == std::nullopt);
 }
 
 TEST_CASE("a single interval and a single value are shown") {

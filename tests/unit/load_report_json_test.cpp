@@ -42,6 +42,7 @@ TEST_CASE("a program finds a run's numbers in its JSON by their names") {
   const Json json = Json::parse(json_report(summarize(result)));
   CHECK(json["schema_version"] == 1);
   CHECK(json["run"]["settings"]["loop"] == "open");
+  CHECK(json["run"]["start_ns"] == 2'000'000'000);
   CHECK(json["run"]["achieved_per_second"] == 1000.0);
   CHECK(json["run"]["intervals"].size() == 10);
   CHECK(json["errors"]["connect_refused"] == 12);

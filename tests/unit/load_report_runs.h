@@ -74,6 +74,7 @@ inline RunResult made_up_run() {
 
 inline RunResult run_with_errors() {
   RunResult run = made_up_run();
+  run.facts.start = 2s;
   for (int i = 0; i < 12; ++i) run.total.fail(ErrorClass::connect_refused, ECONNREFUSED);
   run.total.fail(ErrorClass::corrupt);
   run.total.count.corrupt_streams = 1;

@@ -79,6 +79,7 @@ TEST_CASE("a report tells errors by class and errno, and what was lost") {
                                      "                     1  HTTP status 503\n"
                                      "integrity    17 bytes lost, 1 stream corrupt\n"));
   CHECK_THAT(text, ContainsSubstring("retransmits  12\n"));
+  CHECK_THAT(text, ContainsSubstring("warm-up; it began 2s after the first load\n"));
   CHECK_THAT(text, ContainsSubstring("WARN         the generator was unfit: worker 1 was busy"));
   CHECK_THAT(text, ContainsSubstring("assertion    FAILED  err == 0: 13\n"));
   CHECK_THAT(text, ContainsSubstring("verdict      FAILED: bytes were lost or wrong\n"));

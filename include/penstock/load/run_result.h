@@ -119,6 +119,7 @@ struct Tally {
 /// What both of RunResult and RunSummary say.
 struct RunFacts {
   RunSettings settings;
+  Duration start{};             ///< of several at once: after the first had begun; zero: alone
   Duration duration{};          ///< measured time: without the warm-up; zero: it did not come to it
   Duration warmup{};            ///< before
   Duration planned{};           ///< of both, as asked for; zero where operations are counted
