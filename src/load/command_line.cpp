@@ -19,6 +19,7 @@
 #include "outputs.h"
 #include "penstock/load/report_text.h"
 #include "run_command.h"
+#include "scenario_command.h"
 #include "search.h"
 #include "selftest_command.h"
 #include "serve_command.h"
@@ -41,6 +42,8 @@ constexpr const char* run_examples =
     "  penstock-load run 127.0.0.1:7000 --mode hold -c 10000 --watch-pid 4711\n"
     "  penstock-load run 127.0.0.1:7000 --mode chaos --chaos slowloris,garbage -c 100\n"
     "  penstock-load run 127.0.0.1:7000 --rate 5k --assert 'p99<2ms,err==0'\n"
+    "  penstock-load run 127.0.0.1:7000 --mode mix --scenario conf/load/mix.toml   several at "
+    "once\n"
     "Exit codes: 0 done, 1 wrong bytes or nothing went well, 3 an assertion failed, 4 the\n"
     "generator was too busy to judge, 64 usage.";
 
@@ -117,6 +120,8 @@ int run_command_line(int argc, char** argv) {
   RunCommand run_command;
   CLI::App* run_app = app.add_subcommand("run", "put a load on a target");
   run_command.add_to(*run_app);
+  ScenarioCommand scenario_command;
+  scenario_command.add_to(*run_app);
   run_app->footer(run_examples);
   ServeCommand serve_command;
   CLI::App* serve_app = app.add_subcommand("serve", "be a server to put a load on");
@@ -153,8 +158,11 @@ int run_command_line(int argc, char** argv) {
   if (!run_app->parsed()) {
     return misused("a command is missing: run, serve, report, selftest or calibrate");
   }
-  return run(run_command,
-             fmt::format("{}", fmt::join(std::span(argv, static_cast<std::size_t>(argc)), " ")));
+  const std::string command_line =
+      fmt::format("{}", fmt::join(std::span(argv, static_cast<std::size_t>(argc)), " "));
+  if (!scenario_command.asked()) return run(run_command, command_line);
+  if (auto fits = scenario_command.check_use(); !fits) return misused(fits.error().message);
+  return scenario_command.run(command_line);
 }
 
 }  // namespace penstock::load

@@ -51,6 +51,10 @@ Result<void> write_outputs(const OutputFiles& files, const RunSummary& run,
   return {};
 }
 
+Result<void> write_page(const std::string& path, std::span<const RunSummary> runs) {
+  return write_file(path, html_report(runs));
+}
+
 Result<void> compare_runs(const std::vector<std::string>& files, const std::string& html_file) {
   std::vector<RunSummary> runs;
   for (const std::string& path : files) {
@@ -59,7 +63,7 @@ Result<void> compare_runs(const std::vector<std::string>& files, const std::stri
     runs.push_back(std::move(*run));
   }
   fmt::print("{}", runs.size() == 1 ? text_report(runs.front()) : compare_text(runs));
-  return write_file(html_file, html_report(runs));
+  return html_file.empty() ? Result<void>() : write_page(html_file, runs);
 }
 
 }  // namespace penstock::load

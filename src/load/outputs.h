@@ -1,6 +1,7 @@
 // Outputs: the files that a run is told in, and the comparison of such files.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace penstock::load {
 /// that cannot be written.
 [[nodiscard]] Result<void> write_outputs(const OutputFiles& files, const RunSummary& run,
                                          const Histogram& latency);
+
+/// Writes a page about these runs, of which there is at least one. Error: it cannot be written.
+[[nodiscard]] Result<void> write_page(const std::string& path, std::span<const RunSummary> runs);
 
 /// Reads runs back from JSON files and prints their comparison; as a page, too, where `html_file`
 /// names one. Error: what is wrong with which file.

@@ -31,9 +31,10 @@ void RunCommand::add_to(CLI::App& command) {
   command.add_option("target", target_, "HOST:PORT, http://HOST[:PORT]/PATH, https://…, unix:PATH")
       ->option_text("TARGET");
   command
-      .add_option("--mode", mode_,
-                  "rr: requests and answers; conn: a connection each; tls: handshakes; http; "
-                  "bulk: streams; hold: idle connections; chaos: hostile clients (rr)")
+      .add_option(
+          "--mode", mode_,
+          "rr: requests and answers; conn: a connection each; tls: handshakes; http; "
+          "bulk: streams; hold: idle connections; chaos: hostile clients; mix: --scenario (rr)")
       ->option_text("MODE");
   command
       .add_option(
