@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -199,6 +200,27 @@ std::string throughput_over_time(std::span<const RunSummary> runs) {
   return counts_over_time(runs, "Throughput over time, operations per second", std::move(curves));
 }
 
+/// Of bulk data, which has no operations.
+std::string bits_over_time(std::span<const RunSummary> runs) {
+  const auto gbit_a_second = [](std::uint64_t bytes, const Interval& interval) {
+    return 8e-9 * per_second(bytes, interval.length);
+  };
+  auto curves = curves_of(runs, "in", [&](const Interval& interval) {
+    return gbit_a_second(interval.count.bytes_in, interval);
+  });
+  auto out = curves_of(runs, "out", [&](const Interval& interval) {
+    return gbit_a_second(interval.count.bytes_out, interval);
+  });
+  for (std::size_t run = 0; run < runs.size(); ++run) {
+    if (runs.size() > 1) curves[run].name += ", in";
+    if (runs.size() > 1) out[run].name += ", out";
+    out[run].dashed = true;
+    if (runs.size() == 1) out[run].colour = 1;
+  }
+  std::ranges::move(out, std::back_inserter(curves));
+  return counts_over_time(runs, "Bulk data over time, Gbit a second", std::move(curves));
+}
+
 std::string errors_over_time(std::span<const RunSummary> runs) {
   auto curves = curves_of(runs, "errors", [](const Interval& interval) {
     return per_second(interval.errors, interval.length);
@@ -233,6 +255,8 @@ std::string charts_html(std::span<const RunSummary> runs) {
   std::string text = spectrum(runs) + latency_over_time(runs);
   if (runs.size() == 1) text += heat_maps;
   text += throughput_over_time(runs);
+  const auto has_streams = [](const RunSummary& run) { return !run.facts.streams.empty(); };
+  if (std::ranges::any_of(runs, has_streams)) text += bits_over_time(runs);
   if (any(&Interval::errors)) text += errors_over_time(runs);
   if (any(&Interval::waiting)) text += waiting_over_time(runs);
   text += lag_over_time(runs);

@@ -26,6 +26,8 @@ void add_buckets(Interval& into, const Interval& from) {
 void add_counts(Interval& into, const Interval& from) {
   into.length = std::max(end_of(from) - into.offset, Duration::zero());
   into.count.operations += from.count.operations;
+  into.count.bytes_in += from.count.bytes_in;
+  into.count.bytes_out += from.count.bytes_out;
   into.errors += from.errors;
   into.latency_max = std::max(into.latency_max, from.latency_max);
   add_buckets(into, from);

@@ -152,6 +152,18 @@ std::size_t times_in(const std::string& text, const std::string& part) {
   return times;
 }
 
+TEST_CASE("the HTML of a run with streams shows their bits over time") {
+  RunResult run = made_up_run();
+  CHECK_THAT(html_of(run), !ContainsSubstring("Bulk data over time"));
+  run.facts.streams = {{.up = true, .whole = true, .bytes = 1'250'000'000, .lasted = 10s}};
+  const std::string flat = chart_of(run, "Bulk data over time, Gbit a second");
+  CHECK_THAT(flat, ContainsSubstring(">in<") && ContainsSubstring(">out<"));
+  for (Interval& interval : run.facts.intervals) interval.count.bytes_out = 1'250'000'000;
+  CHECK_THAT(chart_of(run, "Bulk data over time"), ContainsSubstring(">10<"));  // Gbit a second
+  const std::vector<RunSummary> runs = {summarize(run), summarize(made_up_run())};
+  CHECK_THAT(html_report(runs), ContainsSubstring(">#1 base, in<"));
+}
+
 TEST_CASE("what ends after the deadline is no dip of the throughput") {
   RunResult run = made_up_run();
   const std::string whole = chart_of(run, "Throughput");
