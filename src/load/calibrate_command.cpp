@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "calibrate.h"
+#include "manual.h"
 #include "option_values.h"
 #include "penstock/base/cpus.h"
 #include "penstock/load/command_line.h"
@@ -16,14 +17,11 @@
 namespace penstock::load {
 namespace {
 
-constexpr const char* examples =
+constexpr const char* meaning =
     "\nWhat a run shows through a proxy is the proxy's only as far as it is worse than this:\n"
-    "a rate near the ceiling is the tool's own, latencies near those at half of it likewise.\n"
-    "Examples:\n"
-    "  penstock-load calibrate                       all of them, in 35 s\n"
-    "  penstock-load calibrate --only rr-64,down     two of them\n"
-    "  penstock-load calibrate --cpus 2,3 -d 10s     the server on CPU 2, the client on CPU 3\n"
-    "Exit codes: 0 done, 1 there were errors, or Ctrl-C came before, 64 usage.";
+    "a rate near the ceiling is the tool's own, latencies near those at half of it likewise.\n";
+constexpr const char* exit_codes =
+    "\nExit codes: 0 done, 1 there were errors, or Ctrl-C came before, 64 usage.";
 
 struct Cpus {
   int server = 0;
@@ -71,7 +69,7 @@ void CalibrateCommand::add_to(CLI::App& command) {
       ->expected(2)
       ->option_text("SERVER,CLIENT");
   command.add_option("-d,--duration", duration_, "of each measurement (2s)")->option_text("TIME");
-  command.footer(text + examples);
+  command.footer(text + meaning + cli::examples_text(calibrate_examples()) + exit_codes);
 }
 
 int CalibrateCommand::run() const {

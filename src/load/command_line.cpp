@@ -13,39 +13,16 @@
 #include <utility>
 #include <vector>
 
-#include "calibrate_command.h"
+#include "commands.h"
 #include "coordinator.h"
 #include "judge.h"
+#include "manual.h"
 #include "outputs.h"
 #include "penstock/load/report_text.h"
-#include "run_command.h"
-#include "scenario_command.h"
 #include "search.h"
-#include "selftest_command.h"
-#include "serve_command.h"
 
 namespace penstock::load {
 namespace {
-
-constexpr const char* about =
-    "penstock-load: a load tool for TCP, TLS and HTTP whose numbers can be believed.\n"
-    "Latency counts from when an operation was meant to begin; every answer is checked.";
-
-constexpr const char* run_examples =
-    "Examples:\n"
-    "  penstock-load run 127.0.0.1:7000 --rate 20k -c 100 -d 30s      an echo server, open loop\n"
-    "  penstock-load run http://127.0.0.1:8080/ --mode http --closed   HTTP/1.1, closed loop\n"
-    "  penstock-load run 127.0.0.1:8443 --mode tls --rate 500 --close rst   TLS handshakes\n"
-    "  penstock-load run 127.0.0.1:7000 --mode conn --rate 2k --source 127.0.0.0/24\n"
-    "  penstock-load run 127.0.0.1:7000 --rate max --slo 'p99<5ms,err<0.1%'   the highest rate\n"
-    "  penstock-load run 127.0.0.1:7000 --mode bulk --direction both -c 4 -d 30s\n"
-    "  penstock-load run 127.0.0.1:7000 --mode hold -c 10000 --watch-pid 4711\n"
-    "  penstock-load run 127.0.0.1:7000 --mode chaos --chaos slowloris,garbage -c 100\n"
-    "  penstock-load run 127.0.0.1:7000 --rate 5k --assert 'p99<2ms,err==0'\n"
-    "  penstock-load run 127.0.0.1:7000 --mode mix --scenario conf/load/mix.toml   several at "
-    "once\n"
-    "Exit codes: 0 done, 1 wrong bytes or nothing went well, 3 an assertion failed, 4 the\n"
-    "generator was too busy to judge, 64 usage.";
 
 int misused(const std::string& what) {
   fmt::print(stderr, "penstock-load: {}\nRun with --help for more information.\n", what);
@@ -115,54 +92,31 @@ int run(const RunCommand& command, const std::string& command_line) {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
-  CLI::App app(about, "penstock-load");
-  app.set_version_flag("--version", "penstock-load " PENSTOCK_VERSION);
-  RunCommand run_command;
-  CLI::App* run_app = app.add_subcommand("run", "put a load on a target");
-  run_command.add_to(*run_app);
-  ScenarioCommand scenario_command;
-  scenario_command.add_to(*run_app);
-  run_app->footer(run_examples);
-  ServeCommand serve_command;
-  CLI::App* serve_app = app.add_subcommand("serve", "be a server to put a load on");
-  serve_command.add_to(*serve_app);
-  SelftestCommand selftest_command;
-  CLI::App* selftest_app = app.add_subcommand("selftest", "check this tool against what is known");
-  selftest_command.add_to(*selftest_app);
-  CalibrateCommand calibrate_command;
-  CLI::App* calibrate_app =
-      app.add_subcommand("calibrate", "measure what this tool can do on this machine");
-  calibrate_command.add_to(*calibrate_app);
-  std::vector<std::string> reports;
-  std::string page;
-  CLI::App* report_app = app.add_subcommand("report", "show or compare runs");
-  report_app->add_option("files", reports, "what --json has written")
-      ->option_text("FILE...")
-      ->required();
-  report_app->add_option("--html", page, "write a page with charts to a file")->option_text("FILE");
-  report_app->footer(
-      "Examples:\n  penstock-load report a.json\n  penstock-load report a.json b.json --html "
-      "c.html");
+  Commands commands;
   try {
-    app.parse(argc, argv);
+    commands.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_done : exit_usage;
+    return commands.app.exit(error) == 0 ? exit_done : exit_usage;
   }
-  if (serve_app->parsed()) return serve_command.run();
-  if (selftest_app->parsed()) return selftest_command.run();
-  if (calibrate_app->parsed()) return calibrate_command.run();
-  if (report_app->parsed()) {
-    const auto compared = compare_runs(reports, page);
+  if (commands.serve_app->parsed()) return commands.serve.run();
+  if (commands.selftest_app->parsed()) return commands.selftest.run();
+  if (commands.calibrate_app->parsed()) return commands.calibrate.run();
+  if (commands.report_app->parsed()) {
+    const auto compared = compare_runs(commands.reports, commands.page);
     return compared ? exit_done : failed(compared.error());
   }
-  if (!run_app->parsed()) {
+  if (commands.manual_app->parsed()) {
+    fmt::print("{}", manual_page(commands.app));
+    return exit_done;
+  }
+  if (!commands.run_app->parsed()) {
     return misused("a command is missing: run, serve, report, selftest or calibrate");
   }
   const std::string command_line =
       fmt::format("{}", fmt::join(std::span(argv, static_cast<std::size_t>(argc)), " "));
-  if (!scenario_command.asked()) return run(run_command, command_line);
-  if (auto fits = scenario_command.check_use(); !fits) return misused(fits.error().message);
-  return scenario_command.run(command_line);
+  if (!commands.scenario.asked()) return run(commands.run, command_line);
+  if (auto fits = commands.scenario.check_use(); !fits) return misused(fits.error().message);
+  return commands.scenario.run(command_line);
 }
 
 }  // namespace penstock::load

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "manual.h"
 #include "option_values.h"
 #include "penstock/base/cpus.h"
 #include "penstock/load/command_line.h"
@@ -20,12 +21,9 @@ namespace {
 constexpr Duration shortest = 1s;
 constexpr Duration longest = 10min;
 
-constexpr const char* examples =
-    "Examples:\n"
-    "  penstock-load selftest                          all of them, in 75 s\n"
-    "  penstock-load selftest --only 1,3 --tries 1     two of them, once\n"
-    "  penstock-load selftest --only 2 -d 30s          longer, so more exactly\n"
-    "Every figure is printed. Exit codes: 0 all hold or say why they are skipped, 1 one does not\n"
+constexpr const char* beside_examples =
+    "\nEvery figure is printed. Exit codes: 0 all hold or say why they are skipped, 1 one does "
+    "not\n"
     "or Ctrl-C came before, 64 usage.";
 
 enum class Outcome : std::uint8_t { holds, fails, skipped, interrupted };
@@ -140,7 +138,7 @@ void SelftestCommand::add_to(CLI::App& command) {
   for (std::size_t i = 0; i < all_checks.size(); ++i) {
     text += fmt::format("  {}  {}: {}\n", i + 1, all_checks[i].name, all_checks[i].text);
   }
-  command.footer(text + examples);
+  command.footer(text + cli::examples_text(selftest_examples()) + beside_examples);
 }
 
 Result<Duration> SelftestCommand::duration() const {

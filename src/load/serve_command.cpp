@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "manual.h"
 #include "option_values.h"
 #include "penstock/base/json.h"
 #include "penstock/base/log.h"
@@ -14,13 +15,8 @@
 namespace penstock::load {
 namespace {
 
-constexpr const char* examples =
-    "Examples:\n"
-    "  penstock-load serve                              an echo server on 127.0.0.1:7000\n"
-    "  penstock-load serve http --body-size 1024 -t 2   HTTP/1.1\n"
-    "  penstock-load serve delay --delay 1ms --other 50ms --share 0.1   one answer of ten is late\n"
-    "  penstock-load serve --certificate server.pem --key server.key    TLS\n"
-    "To `penstock-load run` with another --answer-size the echo answers in that size and checks\n"
+constexpr const char* beside_examples =
+    "\nTo `penstock-load run` with another --answer-size the echo answers in that size and checks\n"
     "the requests. Ctrl-C ends it and prints what it has seen, one JSON line.";
 
 int failed(const Error& error) {
@@ -46,7 +42,7 @@ std::string text_of(const Served& seen, const Histogram& delays) {
 
 void ServeCommand::add_to(CLI::App& command) {
   command_ = &command;
-  command.footer(examples);
+  command.footer(cli::examples_text(serve_examples()) + beside_examples);
   command.add_option("kind", kind_, "echo, sink, source, http, delay or chaos (echo)")
       ->option_text("KIND");
   command.add_option("--listen", listen_, "HOST:PORT or unix:PATH (127.0.0.1:7000)")
