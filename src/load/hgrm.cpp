@@ -155,7 +155,7 @@ std::string base64(const std::vector<unsigned char>& bytes) {
 
 }  // namespace
 
-std::string hgrm_text(const Histogram& histogram) {
+std::string hgrm_text(const Histogram& histogram, Extent extent) {
   std::string text = fmt::format("{:>12} {:>14} {:>10} {:>14}\n\n", "Value", "Percentile",
                                  "TotalCount", "1/(1-Percentile)");
   text += lines_of(histogram);
@@ -165,6 +165,7 @@ std::string hgrm_text(const Histogram& histogram) {
                       histogram.count());
   text += fmt::format("#[Buckets = {:12d}, SubBuckets     = {:12d}]\n", Histogram::doublings,
                       Histogram::linear);
+  if (extent == Extent::interrupted_run) text += "#[Partial = the run was interrupted]\n";
   return text;
 }
 

@@ -67,7 +67,8 @@ constexpr std::string_view latency_text =
 
 constexpr std::string_view signals_text =
     "SIGINT (Ctrl-C) and SIGTERM end a run early: what is under way has a second to end, the "
-    "results until then are printed and written, and marked as partial. A second signal ends it at "
+    "results until then are printed and written, and marked as partial (a CSV file says so in the "
+    "column interrupted, an hgrm file in a comment at its end). A second signal ends it at "
     "once.";
 
 }  // namespace

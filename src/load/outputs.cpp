@@ -40,8 +40,9 @@ Result<RunSummary> read_run(const std::string& path) {
 
 Result<void> write_outputs(const OutputFiles& files, const RunSummary& run,
                            const Histogram& latency) {
+  const Extent extent = run.facts.interrupted ? Extent::interrupted_run : Extent::whole_run;
   const std::pair<const std::string&, std::string> texts[] = {
-      {files.hgrm, hgrm_text(latency)},
+      {files.hgrm, hgrm_text(latency, extent)},
       {files.json, json_report(run)},
       {files.csv, csv_report(run)},
       {files.html, html_report(std::span(&run, 1))}};

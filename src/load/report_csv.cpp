@@ -21,16 +21,16 @@ std::string csv_report(const RunSummary& run) {
   std::string text =
       "offset_s,length_s,operations,errors,waiting,unsent,bytes_in,bytes_out,connections,"
       "handshakes_full,handshakes_resumed,lost_bytes,corrupt_streams,latency_p50_us,"
-      "latency_p99_us,latency_max_us,lag_p99_us\r\n";
+      "latency_p99_us,latency_max_us,lag_p99_us,interrupted\r\n";
   for (const Interval& interval : run.facts.intervals) {
     const Counters& count = interval.count;
-    text +=
-        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n", in_s(interval.offset),
-                    in_s(interval.length), count.operations, interval.errors, interval.waiting,
-                    count.unsent, count.bytes_in, count.bytes_out, count.connections,
-                    count.handshakes_full, count.handshakes_resumed, count.lost_bytes,
-                    count.corrupt_streams, in_us(interval.latency_p50), in_us(interval.latency_p99),
-                    in_us(interval.latency_max), in_us(interval.lag_p99));
+    text += fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n", in_s(interval.offset),
+        in_s(interval.length), count.operations, interval.errors, interval.waiting, count.unsent,
+        count.bytes_in, count.bytes_out, count.connections, count.handshakes_full,
+        count.handshakes_resumed, count.lost_bytes, count.corrupt_streams,
+        in_us(interval.latency_p50), in_us(interval.latency_p99), in_us(interval.latency_max),
+        in_us(interval.lag_p99), run.facts.interrupted ? 1 : 0);
   }
   return text;
 }

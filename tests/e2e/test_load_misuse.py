@@ -1,7 +1,9 @@
 """penstock-load in the wrong hands or before the wrong target: flags that make no sense, nobody
 there, garbage, Ctrl-C. A clear message each time, and what was counted until then.
 """
+import csv
 import functools
+import io
 import re
 import signal
 
@@ -169,9 +171,13 @@ def interrupted_in_each_mode(t):
         (http, "http", open_loop, signal.SIGTERM),
     ):
         running = Running(t, target, "--mode", mode, *loop, "-d", "60s", "-c", 4, "--interval",
-                          "100ms")
+                          "100ms", "--csv", t.dir / "run.csv", "--hgrm", t.dir / "run.hgrm")
         running.process.stdout.readline()
         done, own = interrupted(t, running, number)
+        rows = csv.DictReader(io.StringIO((t.dir / "run.csv").read_text()))
+        expect({row["interrupted"] for row in rows} == {"1"}, f"{mode}: the CSV says so, too")
+        mark = (t.dir / "run.hgrm").read_text().splitlines()[-1]
+        expect(mark == "#[Partial = the run was interrupted]", f"{mode}: {mark}")
         expect(done.returncode == 0, f"{mode}: exit {done.returncode}: {done.stdout}")
         expect(own["errors"] == {} and own["count"]["operations"] > 0, f"{mode}: {own['count']}")
         expect(own["run"]["duration_ns"] < 30e9, f"{mode}: {own['run']['duration_ns']}")

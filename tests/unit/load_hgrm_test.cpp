@@ -126,7 +126,8 @@ TEST_CASE("the percentile distribution is HdrHistogram's text", "[load]") {
   Histogram histogram;
   for (int ms = 1; ms <= 4; ++ms) histogram.record(ms * 1ms);
   // Values are the largest of their bucket, 1'024 ns wide at 2 ms, and at most the maximum.
-  CHECK(hgrm_text(histogram) == R"(       Value     Percentile TotalCount 1/(1-Percentile)
+  CHECK(hgrm_text(histogram, Extent::whole_run) ==
+        R"(       Value     Percentile TotalCount 1/(1-Percentile)
 
        1.000 0.000000000000          1           1.00
        1.000 0.100000000000          1           1.11
@@ -148,7 +149,8 @@ TEST_CASE("the percentile distribution is HdrHistogram's text", "[load]") {
 }
 
 TEST_CASE("an empty distribution has no lines", "[load]") {
-  CHECK(hgrm_text(Histogram()) == R"(       Value     Percentile TotalCount 1/(1-Percentile)
+  CHECK(hgrm_text(Histogram(), Extent::whole_run) ==
+        R"(       Value     Percentile TotalCount 1/(1-Percentile)
 
 #[Mean    =        0.000, StdDeviation   =        0.000]
 #[Max     =        0.000, Total count    =            0]
@@ -156,12 +158,19 @@ TEST_CASE("an empty distribution has no lines", "[load]") {
 )");
 }
 
+TEST_CASE("the distribution of a run that was interrupted says so in a line for people", "[load]") {
+  Histogram histogram;
+  histogram.record(1ms);
+  CHECK(hgrm_text(histogram, Extent::interrupted_run) ==
+        hgrm_text(histogram, Extent::whole_run) + "#[Partial = the run was interrupted]\n");
+}
+
 TEST_CASE("a distribution of more values than a double counts has an end", "[load]") {
   Histogram histogram;
   histogram.record(1us, std::uint64_t{1} << 62);
   histogram.record(1ms);
   histogram.record(1s);
-  const std::string text = hgrm_text(histogram);
+  const std::string text = hgrm_text(histogram, Extent::whole_run);
   CHECK(text.find("1000.000 1.000000000000 4611686018427387906\n") != std::string::npos);
   CHECK(std::ranges::count(text, '\n') < 300);
 }

@@ -139,11 +139,20 @@ TEST_CASE("CSV has a line of names and one for each interval") {
   CHECK(csv_report(summarize(run)) ==
         "offset_s,length_s,operations,errors,waiting,unsent,bytes_in,bytes_out,connections,"
         "handshakes_full,handshakes_resumed,lost_bytes,corrupt_streams,latency_p50_us,"
-        "latency_p99_us,latency_max_us,lag_p99_us\r\n"
+        "latency_p99_us,latency_max_us,lag_p99_us,interrupted\r\n"
         "5.000000000,1.000000000,1000,13,0,0,64000,64000,0,0,0,0,0,100.000,1040.000,2000.000,"
-        "5.000\r\n"
+        "5.000,0\r\n"
         "6.000000000,1.000000000,1000,0,7,0,64000,64000,0,0,0,0,0,100.000,1050.000,2000.000,"
-        "5.000\r\n");
+        "5.000,0\r\n");
+}
+
+TEST_CASE("CSV says on every line that a run was interrupted") {
+  RunResult run = interrupted_run();
+  run.facts.intervals.resize(2);
+  const std::string text = csv_report(summarize(run));
+  CHECK_THAT(text, ContainsSubstring("lag_p99_us,interrupted\r\n"));
+  CHECK(text.ends_with(",1\r\n"));
+  CHECK_THAT(text, ContainsSubstring(",1\r\n2.000000000,"));
 }
 
 TEST_CASE("an interval is boiled down to what its series show") {

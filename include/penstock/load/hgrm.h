@@ -3,6 +3,7 @@
 // encoding.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "penstock/base/result.h"
@@ -10,9 +11,13 @@
 
 namespace penstock::load {
 
+/// What a distribution is of.
+enum class Extent : std::uint8_t { whole_run, interrupted_run };
+
 /// The percentile distribution, what a .hgrm file holds: a line for each of five percentiles in
-/// every half of what is left up to 100, values in milliseconds.
-[[nodiscard]] std::string hgrm_text(const Histogram& histogram);
+/// every half of what is left up to 100, values in milliseconds. Of a run that was interrupted it
+/// says so in a last line, "#[Partial = ...]", which readers skip as they skip all that begin so.
+[[nodiscard]] std::string hgrm_text(const Histogram& histogram, Extent extent);
 
 /// The whole histogram in nanoseconds, compressed, in base64: "HISTFAAA…". Decoders add up what
 /// several hold. Error: zlib has no memory.

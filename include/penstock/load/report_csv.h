@@ -8,7 +8,8 @@
 namespace penstock::load {
 
 /// A line of names, then one for each interval. Times of the run in seconds, latencies in
-/// microseconds, both exact to the nanosecond.
+/// microseconds, both exact to the nanosecond. CSV has no comments: the last cell of every line,
+/// "interrupted", is 1 where the run was, and 0 where it was not.
 [[nodiscard]] std::string csv_report(const RunSummary& run);
 
 }  // namespace penstock::load
