@@ -197,7 +197,7 @@ class Run {
 
   /// Lets what is under way end.
   void drain() {
-    const int before = interruptions_.count();
+    const int before = std::min(interruptions_.count(), 1);  // both may have come already
     const Duration patience = before > 0 ? interrupted_patience : options_.timeout + closing_time;
     const Instant limit = now() + patience;
     while (!stations_.ended() && now() < limit && interruptions_.count() == before) {

@@ -6,6 +6,7 @@ import functools
 import io
 import re
 import signal
+import time
 
 import adversary
 import fleet
@@ -202,6 +203,55 @@ def interrupted_while_hanging(t):
     expect(count["bytes_out"] == ledger.bytes_in == 24 * ledger.size, f"{count} {vars(ledger)}")
     expect(count["unsent"] == 0 or waited == 10, f"{count}")
     expect(done.returncode == 0, f"exit {done.returncode}: {done.stdout}")
+
+
+PATIENCE_S = 1  # the tool's, for what is under way when the first signal comes
+
+
+def seconds_after_second(t, first, second, wait):
+    """Two signals while a request is under way that nobody answers and another connection is idle;
+    how long it goes on after the second. `wait`: not before the first has been taken notice of.
+    """
+    actor = adversary.Adversary(t)
+    asked, idle_ended = [], []
+
+    def script(peer):
+        try:
+            yield from peer.receive(64)
+        except EOFError:
+            idle_ended.append(peer)
+            return
+        asked.append(peer)
+        yield from peer.until_end()
+
+    server = actor.server(script, expected=(OSError,))
+    running = Running(t, server.address, "--rate", 10, "-n", 1, "-c", 2, "-d", "60s", "--timeout",
+                      "60s")
+    until(lambda: asked, 10, "it waits for an answer")
+    running.process.send_signal(first)
+    if wait:
+        until(lambda: idle_ended, 10, "the idle connection is ended", pause=0.001)
+    begin = time.monotonic()
+    running.process.send_signal(second)
+    done, own = running.finish()
+    took = time.monotonic() - begin
+    expect(own["run"]["interrupted"] is True, f"{own['run']}")
+    expect(own["errors"] == {"unfinished": 1}, f"{own['errors']}")
+    expect("INTERRUPTED: no operation had gone well" in done.stdout, done.stdout)
+    return took
+
+
+@test("load tool, a second Ctrl-C ends it at once, what hangs is unfinished, results are partial")
+def interrupted_twice(t):
+    for first, second, wait in (
+        (signal.SIGINT, signal.SIGINT, True),
+        (signal.SIGTERM, signal.SIGINT, False),  # both may be there before it looks
+    ):
+        # The machine may hold it up, but it may not wait by itself.
+        took = [seconds_after_second(t, first, second, wait)]
+        while took[-1] > 0.8 * PATIENCE_S and len(took) < 3:
+            took.append(seconds_after_second(t, first, second, wait))
+        expect(min(took) <= 0.8 * PATIENCE_S, f"{first}, {second}: it went on for {took} s")
 
 
 def connecting(address):
