@@ -37,10 +37,11 @@ Random random_of(const TimelineOptions& options) noexcept {
 
 Timeline::Timeline(const TimelineOptions& options)
     : arrival_(options.arrival),
+      burst_(options.burst),
       workers_(options.workers),
       number_(options.worker),
       random_(random_of(options)) {
-  PENSTOCK_ASSERT(options.worker < options.workers);
+  PENSTOCK_ASSERT(options.worker < options.workers && options.burst > 0);
   Duration begin = Duration::zero();
   double starts = 0;
   for (const RateSegment& segment : options.profile) {
@@ -63,8 +64,12 @@ void Timeline::advance() noexcept {
 }
 
 double Timeline::draw() noexcept {
-  if (arrival_ == Arrival::uniform) return static_cast<double>(number_);
-  gaps_ += random_.exponential();
+  if (arrival_ == Arrival::uniform) return static_cast<double>(number_ - (number_ % burst_));
+  if (left_ == 0) {
+    gaps_ += burst_ * random_.exponential();
+    left_ = burst_;
+  }
+  --left_;
   return gaps_ * workers_;
 }
 

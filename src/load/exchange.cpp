@@ -8,6 +8,13 @@
 #include "preface.h"
 
 namespace penstock::load {
+namespace {
+
+/// How late an operation may begin where there is no catching up.
+constexpr Duration still_punctual = 1ms;
+
+}  // namespace
+
 Exchange::Exchange(Context& context, const ExchangeOptions& options, Dialer dialer,
                    std::optional<Timeline> timeline)
     : context_(context),
@@ -62,8 +69,11 @@ void Exchange::tick() {
 /// An operation of the open loop.
 void Exchange::assign(Instant intended) {
   ++begun_;
-  if (Slot* slot = ready_.front()) return issue(*slot, intended);
-  if (waiting_.size() < options_.most_waiting) return waiting_.push_back(intended);
+  const bool late = !options_.catch_up && context_.now - intended > still_punctual;
+  Slot* slot = late ? nullptr : ready_.front();
+  if (slot != nullptr) return issue(*slot, intended);
+  if (options_.catch_up && waiting_.size() < options_.most_waiting)
+    return waiting_.push_back(intended);
   if (measured(intended)) ++recorder_->count.unsent;
 }
 

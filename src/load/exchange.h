@@ -28,6 +28,7 @@ struct ExchangeOptions {
   bool closed_loop = false;
   std::uint64_t operations = UINT64_MAX;  ///< at most so many
   std::uint64_t most_waiting = 1'000'000;
+  bool catch_up = true;  ///< begin operations whose time has passed, too
   std::uint64_t seed = 1;
   Duration timeout = 10s;         ///< from an operation's first byte on
   Duration redial_after = 100ms;  ///< when a connection was lost or could not be had

@@ -62,7 +62,11 @@ constexpr std::string_view latency_text =
     "timeline that does not wait for answers; one that finds no free connection waits in a queue. "
     "Latency counts from the intended start, so a target that stalls is charged for every "
     "operation that it held up; service time counts from the first byte sent; what lies between "
-    "is the generator's lag. In the closed loop (--closed) an operation begins when one has ended, "
+    "is the generator's lag. With --no-catchup an operation that cannot begin within 1 ms of its "
+    "time, since no connection is free or the generator was held up, is skipped and counted as "
+    "never "
+    "sent: the load is even, but stalls do not show in the latencies any more. In the closed loop "
+    "(--closed) an operation begins when one has ended, "
     "and a target that stalls slows its own judge down: results are labelled as such.";
 
 constexpr std::string_view signals_text =

@@ -15,6 +15,8 @@ void fields(V& visit, RunSettings& it) {
   visit("target", it.target);
   visit("loop", it.loop);
   visit("arrival", it.arrival);
+  visit("burst", it.burst);
+  visit("catch_up", it.catch_up);
   visit("rate", it.rate);
   visit("threads", it.threads);
   visit("connections", it.connections);

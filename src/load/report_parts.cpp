@@ -28,8 +28,11 @@ std::string measure_title(Measure measure) {
 std::string loop_text(const RunSettings& settings) {
   if (settings.loop == Loop::closed) return "CLOSED loop";
   if (settings.rate.empty()) return "no requests";
-  return fmt::format("OPEN loop at {}, {} arrivals", settings.rate,
-                     settings.arrival == Arrival::uniform ? "uniform" : "Poisson");
+  std::string text = fmt::format("OPEN loop at {}, {} arrivals", settings.rate,
+                                 settings.arrival == Arrival::uniform ? "uniform" : "Poisson");
+  if (settings.burst > 1) text += fmt::format(" of {} at once", settings.burst);
+  if (!settings.catch_up) text += ", without catching up";
+  return text;
 }
 
 std::string shape_text(const RunSettings& settings) {
@@ -120,6 +123,12 @@ std::vector<std::string> warnings_of(const RunFacts& facts) {
         "closed loop: while the target stalls nothing is asked of it, so its stalls hardly show in "
         "these latencies (coordinated omission); use --rate to see them");
   }
+  if (!facts.settings.catch_up) {
+    warnings.emplace_back(
+        "no catching up: operations that could not begin in time were skipped, so a stall that "
+        "kept "
+        "them from it does not show in these latencies (coordinated omission)");
+  }
   return warnings;
 }
 
@@ -188,7 +197,11 @@ std::vector<ErrorLine> error_lines(const RunSummary& run) {
   for (const auto& [error, count] : run.errors) {
     lines.push_back({count, std::string(all_errors()[static_cast<std::size_t>(error)].text)});
   }
-  if (run.count.unsent > 0) lines.push_back({run.count.unsent, "never sent: the queue was full"});
+  if (run.count.unsent > 0) {
+    lines.push_back({run.count.unsent, run.facts.settings.catch_up
+                                           ? "never sent: the queue was full"
+                                           : "never sent: skipped, no catching up"});
+  }
   return lines;
 }
 

@@ -21,6 +21,7 @@ class RunCommand {
   [[nodiscard]] Result<RunOptions> options() const;
 
  private:
+  void add_shape(CLI::App& command);
   void add_more(CLI::App& command);
   void add_crowd(CLI::App& command);
   void add_tls(CLI::App& command);
@@ -40,6 +41,8 @@ class RunCommand {
   std::string ramp_;
   std::string steps_;
   std::string arrival_ = "uniform";
+  std::uint32_t burst_ = 1;
+  bool no_catchup_ = false;
   bool closed_ = false;
   std::string duration_;  // empty: the load's own default
   std::string warmup_ = "0s";

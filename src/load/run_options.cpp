@@ -14,6 +14,8 @@ RunSettings settings_of(const RunOptions& options) {
   settings.target = options.target_text;
   settings.loop = options.closed_loop ? Loop::closed : Loop::open;
   settings.arrival = options.arrival;
+  settings.burst = options.burst;
+  settings.catch_up = options.catch_up;
   settings.rate = options.profile_text;
   settings.threads = options.threads;
   settings.connections = options.connections;

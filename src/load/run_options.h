@@ -70,6 +70,8 @@ struct RunOptions {
   std::string profile_text{};
   bool search = false;  ///< for the highest rate that meets the conditions, from the profile's on
   Arrival arrival = Arrival::uniform;
+  std::uint32_t burst = 1;  ///< operations at each arrival
+  bool catch_up = true;     ///< open loop: what could not begin in time begins later
   Duration duration = 10s;
   Duration warmup{};
   std::optional<std::uint64_t> operations{};

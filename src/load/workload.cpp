@@ -157,6 +157,7 @@ std::unique_ptr<Engine> Workload::make_exchange(Context& context, tls::Context* 
     options.operations = part_of<std::uint64_t>(*options_.operations, workers, number);
   }
   options.most_waiting = options_.most_waiting / workers;
+  options.catch_up = options_.catch_up;
   options.seed = options_.seed + worker;
   options.timeout = options_.timeout;
   options.warmup = options_.warmup;
@@ -164,6 +165,7 @@ std::unique_ptr<Engine> Workload::make_exchange(Context& context, tls::Context* 
   if (!options_.closed_loop) {
     timeline.emplace(TimelineOptions{.profile = options_.profile,
                                      .arrival = options_.arrival,
+                                     .burst = options_.burst,
                                      .seed = options_.seed,
                                      .worker = number,
                                      .workers = workers});

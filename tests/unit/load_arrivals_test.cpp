@@ -65,6 +65,27 @@ TEST_CASE("a uniform timeline has exactly the rate's starts, evenly spaced", "[l
   for (std::size_t i = 0; i < starts.size(); ++i) REQUIRE(starts[i] == i * 200us);
 }
 
+TEST_CASE("a burst is so many starts at once, and the rate stays", "[load]") {
+  const std::vector<Duration> starts = starts_of({.profile = {{5000, 5000, 1s}}, .burst = 10});
+  REQUIRE(starts.size() == 5000);
+  for (std::size_t i = 0; i < starts.size(); ++i) REQUIRE(starts[i] == i / 10 * 2ms);
+  CHECK(merged({.profile = {{5000, 5000, 1s}}, .burst = 10, .workers = 3}) == starts);
+}
+
+TEST_CASE("bursts at random times are as many starts in the mean", "[load]") {
+  const std::vector<Duration> starts = starts_of(
+      {.profile = {{5000, 5000, 100s}}, .arrival = Arrival::poisson, .burst = 10, .seed = 1});
+  REQUIRE(starts.size() % 10 == 0);
+  // 50,000 bursts, and six times the standard deviation of their number.
+  CHECK(std::abs(static_cast<double>(starts.size()) - 500'000) < 6 * 10 * std::sqrt(50'000));
+  std::vector<Duration> instants;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    REQUIRE(starts[i] == starts[i / 10 * 10]);
+    if (i % 10 == 0) instants.push_back(starts[i]);
+  }
+  CHECK(distance_from_exponential(instants, 500) < 1.95);  // of which one in a thousand is larger
+}
+
 TEST_CASE("a rate that divides no second is kept over the whole run", "[load]") {
   const std::vector<Duration> starts = starts_of({.profile = {{333.3, 333.3, 1000s}}});
   REQUIRE(starts.size() == 333'300);

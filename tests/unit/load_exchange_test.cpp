@@ -104,6 +104,34 @@ TEST_CASE("what was meant to begin in the warm-up is not measured, sent or not",
   REQUIRE(seen.errors() == seen.errors(ErrorClass::unfinished));
 }
 
+TEST_CASE("without catching up, what finds no connection is never sent and does not wait",
+          "[load]") {
+  const Half server(size, 0);
+  const CodecRr codec({.request_size = size, .answer_size = size});
+  Driving client(64, make_exchange(server.at(), {.codec = &codec, .catch_up = false},
+                                   TimelineOptions{.profile = {{1000, 1000, 10ms}}, .burst = 10}));
+  // Ten, where the machine is so slow that it comes too late even for the first.
+  client.until([&] { return client.so_far().count.unsent >= 9; });
+  REQUIRE(client.engine().waiting() == 0);
+  const Recorder& seen = client.abandon();
+  REQUIRE(seen.count.unsent + seen.errors(ErrorClass::unfinished) == 10);
+}
+
+TEST_CASE("an operation whose time has passed begins late, or not at all", "[load]") {
+  const bool catch_up = GENERATE(true, false);
+  Serving serving({.kind = ServiceKind::echo});
+  const CodecRr codec({.request_size = size, .answer_size = size});
+  Driving client(64,
+                 make_exchange(serving.at(), {.codec = &codec, .catch_up = catch_up},
+                               TimelineOptions{.profile = {{1000, 1000, 10ms}}}),
+                 Driving::Begin::later);
+  client.begin(io::LinuxKernel().now() - 1s);
+  client.until([&] { return client.engine().exhausted(); });
+  const Recorder& seen = client.finish();
+  REQUIRE(seen.count.operations == (catch_up ? 10 : 0));
+  REQUIRE(seen.count.unsent == (catch_up ? 0 : 10));
+}
+
 TEST_CASE("a connection that cannot be had is counted, and is no operation's error", "[load]") {
   const Endpoint nobody = [] {
     const auto fd = open_listener(Endpoint::parse("127.0.0.1:0").value(), {}).value();

@@ -119,7 +119,8 @@ class Driving {
   Driving(const Driving&) = delete;
   Driving& operator=(const Driving&) = delete;
 
-  void begin() { worker_->begin(kernel_.now()); }
+  void begin() { begin(kernel_.now()); }
+  void begin(Instant at) { worker_->begin(at); }
 
   [[nodiscard]] Engine& engine() { return *engine_; }
   /// Turns until it is so, for at most as long as a test may take.

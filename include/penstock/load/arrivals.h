@@ -23,7 +23,8 @@ enum class Arrival : std::uint8_t {
 struct TimelineOptions {
   RateProfile profile;  ///< of all workers together
   Arrival arrival = Arrival::uniform;
-  std::uint64_t seed = 0;  ///< of the run; each worker makes its own of it
+  std::uint32_t burst = 1;  ///< starts at each instant; the rate stays that of the starts
+  std::uint64_t seed = 0;   ///< of the run; each worker makes its own of it
   std::uint32_t worker = 0;
   std::uint32_t workers = 1;
 };
@@ -52,9 +53,11 @@ class Timeline {
   std::vector<Piece> pieces_;
   std::size_t piece_ = 0;
   Arrival arrival_;
+  std::uint32_t burst_;
   std::uint32_t workers_;
-  std::uint64_t number_;  // uniform: of the next start, over all workers
-  double gaps_ = 0;       // poisson: the sum of this worker's
+  std::uint64_t number_;    // uniform: of the next start, over all workers
+  std::uint32_t left_ = 0;  // poisson: starts to come at the same instant
+  double gaps_ = 0;         // poisson: the sum of this worker's
   Random random_;
   std::optional<Duration> next_;
 };

@@ -91,7 +91,7 @@ struct MeasureInfo {
   X(streams, "connections that did all that they were for; modes without operations")    \
   X(lost_bytes, "missing from answers or streams that were cut off, as far as is known") \
   X(corrupt_streams, "streams with a wrong byte in them, or one nobody had asked for")   \
-  X(unsent, "the queue was full: never tried")
+  X(unsent, "never tried: the queue was full, or too late where there is no catching up")
 
 /// Counters of one span of time.
 struct Counters {

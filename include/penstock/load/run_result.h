@@ -30,7 +30,9 @@ struct RunSettings {
   std::string mode;    ///< as on the command line: "rr"
   std::string target;  ///< likewise
   Loop loop = Loop::open;
-  Arrival arrival = Arrival::uniform;  ///< open loop
+  Arrival arrival = Arrival::uniform;  ///< open loop, as the next two
+  std::uint32_t burst = 1;             ///< operations at each arrival
+  bool catch_up = true;                ///< what could not begin in time begins later
   std::string rate;                    ///< the profile as it was asked for: "5k", "1k:10k:30s"
   std::uint32_t threads = 1;
   std::uint64_t connections = 1;  ///< at once
