@@ -114,7 +114,7 @@ Result<Calibration> calibrate(Bench& bench, const CalibrationCase& one, int serv
     if (auto opened = serving.open(); !opened) return std::unexpected(opened.error());
   }
   RunOptions options = options_for(one, bench.duration(), client_cpu);
-  options.target = serving.at();
+  options.targets = {serving.at()};
   auto found = find_ceiling(bench, one, options);
   if (!found || bench.interrupted() || one.mode == Mode::bulk) return found;
   auto floor = find_floor(bench, one, options, std::max(found->ceiling / 2, 1.0));

@@ -39,10 +39,12 @@ bool Dialer::dial(User& user, void* of_user, std::uint64_t place, Connection*& i
     if (engine) tls_->leave(*engine);
     return false;
   }
-  DialOptions options{
-      .target = &options_.target, .socket = options_.socket, .timeout = options_.timeout};
+  DialOptions options{.target = &options_.targets[place % options_.targets.size()],
+                      .socket = options_.socket,
+                      .timeout = options_.timeout};
   if (!options_.sources.empty()) {
-    options.socket.source = &options_.sources[place % options_.sources.size()];
+    options.socket.source =
+        &options_.sources[place / options_.targets.size() % options_.sources.size()];
   }
   into = connection;
   connection->dial(options, std::move(engine));

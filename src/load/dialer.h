@@ -12,7 +12,7 @@
 namespace penstock::load {
 
 struct DialerOptions {
-  Endpoint target;
+  std::vector<Endpoint> targets;    ///< in turn; at least one
   std::vector<Endpoint> sources{};  ///< in turn; empty: the kernel chooses
   ConnectionOptions socket{};       ///< but for the source
   Duration timeout = 5s;            ///< for connect and handshake together
@@ -40,8 +40,9 @@ class Dialer {
   /// `tls`: null for plain connections.
   Dialer(Context& context, DialerOptions options, std::unique_ptr<TlsDialer> tls);
 
-  /// Dials from the source that is `place`'s. `into` is set before `user` is called back, which may
-  /// happen within. False: there is no room now, since too many connections are closing.
+  /// Dials the target that is `place`'s, from its source. `into` is set before `user` is called
+  /// back, which may happen within. False: there is no room now, since too many connections are
+  /// closing.
   [[nodiscard]] bool dial(User& user, void* of_user, std::uint64_t place, Connection*& into,
                           Counters& count);
   /// In on_closed(), for each connection.

@@ -24,7 +24,7 @@ Exchange::Exchange(Context& context, const ExchangeOptions& options, Dialer dial
   for (std::uint32_t i = 0; i < options_.connections; ++i) {
     auto slot = std::make_unique<Slot>();
     slot->exchange = this;
-    slot->index = i;
+    slot->index = options_.first_number + i;
     slots_.push_back(std::move(slot));
   }
 }
@@ -81,9 +81,10 @@ void Exchange::issue(Slot& slot, Instant intended) {
   slot.operations.push_back({.intended = intended});
   ++slot.unwritten;
   ++in_flight_;
+  --slot.requests_left;
   // The next operation goes to another connection, if there is one.
   static_cast<ListHook<Ready>&>(slot).unlink();
-  if (slot.operations.size() < options_.depth && !options_.one_each) ready_.push_back(slot);
+  if (has_room(slot) && !options_.one_each) ready_.push_back(slot);
   if (slot.connection == nullptr) return dial(slot);
   slot.connection->flush();
 }
@@ -94,7 +95,7 @@ void Exchange::offer(Slot& slot) {
   if (stopped_ && idle && slot.connection != nullptr) return let_go(slot, Ending::plain);
   const bool usable = options_.one_each ? slot.connection == nullptr
                                         : slot.connection != nullptr && slot.connection->open();
-  if (!usable || slot.operations.size() >= options_.depth) return;
+  if (!usable || !has_room(slot)) return;
   if (options_.closed_loop) return next_for(slot);
   if (!waiting_.empty()) {
     const Instant intended = waiting_.front();
@@ -108,7 +109,7 @@ void Exchange::offer(Slot& slot) {
 void Exchange::next_for(Slot& slot) {
   const bool usable = options_.one_each || (slot.connection != nullptr && slot.connection->open());
   if (!running_ || !usable) return;
-  while (may_begin() && slot.operations.size() < options_.depth) {
+  while (may_begin() && has_room(slot)) {
     ++begun_;
     issue(slot, context_.kernel.now());
     if (options_.one_each || slot.connection == nullptr) return;
@@ -127,6 +128,7 @@ void Exchange::dial(Slot& slot) {
   slot.codec = {};
   const std::uint64_t number = (++slot.generation << 32) ^ slot.index;
   slot.codec.key = unlike_preface({scramble(options_.seed ^ scramble(number))}).value;
+  slot.requests_left = draw_requests(number);
   slot.answer_begun = false;
   slot.times.begin(context_.kernel.now());
   if (options_.one_each && !slot.operations.empty()) {
@@ -136,6 +138,13 @@ void Exchange::dial(Slot& slot) {
   if (dialer_.dial(*this, &slot, slot.index, slot.connection, recorder_->count)) return;
   --open_connections_;
   context_.timers.schedule(slot.timer, context_.now + options_.redial_after);
+}
+
+std::uint64_t Exchange::draw_requests(std::uint64_t number) const noexcept {
+  const auto [least, most] = options_.requests_each;
+  if (most == 0) return UINT64_MAX;
+  const std::uint64_t drawn = scramble(scramble(options_.seed) + number);
+  return least + (drawn % (most - least + 1));
 }
 
 void Exchange::settle(Slot& slot) noexcept {
@@ -250,6 +259,7 @@ void Exchange::conclude(Slot& slot, const Answer& answer, Instant now) {
   } else {
     complete(slot, now);
   }
+  slot.codec.last |= slot.requests_left == 0 && slot.operations.empty();
   if (options_.one_each || slot.codec.last) return let_go(slot, options_.ending);
   offer(slot);
 }

@@ -19,9 +19,17 @@
 
 namespace penstock::load {
 
+/// How many requests a connection lives for, drawn anew for each; zero: as many as there are.
+struct RequestRange {
+  std::uint64_t least = 0;
+  std::uint64_t most = 0;
+};
+
 struct ExchangeOptions {
-  const Codec* codec = nullptr;   ///< borrowed; null: an operation ends with the connection open
-  std::uint32_t connections = 1;  ///< at most so many at once
+  const Codec* codec = nullptr;    ///< borrowed; null: an operation ends with the connection open
+  std::uint32_t connections = 1;   ///< at most so many at once
+  std::uint64_t first_number = 0;  ///< of its places; numbers go over all workers
+  RequestRange requests_each{};
   std::uint32_t depth = 1;        ///< requests on a connection that are not answered yet
   bool one_each = false;          ///< a connection for each operation
   Ending ending = Ending::plain;  ///< of a connection that has done its operation
@@ -72,6 +80,7 @@ class Exchange final : public Engine, private User {
     CodecState codec{};
     DialTimes times{};
     std::uint64_t generation = 0;
+    std::uint64_t requests_left = UINT64_MAX;  // that may still begin on the connection
     bool answer_begun = false;
     bool settled = false;  // its first connection was there, or could not be had
   };
@@ -88,6 +97,10 @@ class Exchange final : public Engine, private User {
   [[nodiscard]] bool may_begin() const noexcept {
     return begun_ < options_.operations && !stopped_;
   }
+  [[nodiscard]] bool has_room(const Slot& slot) const noexcept {
+    return slot.operations.size() < options_.depth && slot.requests_left > 0;
+  }
+  [[nodiscard]] std::uint64_t draw_requests(std::uint64_t number) const noexcept;
   void try_again(Slot& slot);
   void dial(Slot& slot);
   void assign(Instant intended);

@@ -27,6 +27,14 @@ constexpr cli::Example of_run[] = {
      "answers that are not compared; at most 1000 operations wait, more are unsent"},
     {"penstock-load run 127.0.0.1:7000 --mode conn --rate 2k --source 127.0.0.0/24 --close rst",
      "a connection for each request, from 254 addresses, ended by a reset"},
+    {"penstock-load run 127.0.0.1:7000 127.0.0.1:7001 --rate 10k --keepalive-requests 100:1000",
+     "two servers in turn, connections of 100 to 1000 requests"},
+    {"penstock-load run https://shop.test/ --mode http --rate 1k --connect-to "
+     "10.0.0.1:443,10.0.0.2:443",
+     "requests for shop.test to two addresses that need not be in DNS"},
+    {"penstock-load run 127.0.0.1:7000 --mode conn --rate 1k --port-range 40000:49999 "
+     "--sndbuf 65536 --rcvbuf 65536",
+     "from 10,000 of the local ports, with small buffers in the kernel"},
     {"penstock-load run http://127.0.0.1:8080/ --mode http --closed --connect-timeout 1s",
      "HTTP/1.1, closed loop"},
     {"penstock-load run https://127.0.0.1/a --mode http --rate 1k --method POST --body x=1 "

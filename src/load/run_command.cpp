@@ -11,7 +11,6 @@
 #include "option_values.h"
 #include "penstock/base/log.h"
 #include "penstock/load/units.h"
-#include "target.h"
 
 namespace penstock::load {
 namespace {
@@ -27,8 +26,11 @@ constexpr double usual_dials_of_chaos = 200;
 
 void RunCommand::add_to(CLI::App& command) {
   command_ = &command;
-  command.add_option("target", target_, "HOST:PORT, http://HOST[:PORT]/PATH, https://…, unix:PATH")
-      ->option_text("TARGET");
+  command
+      .add_option("target", targets_,
+                  "HOST:PORT, http://HOST[:PORT]/PATH, https://…, unix:PATH; of several, each "
+                  "connection takes the next")
+      ->option_text("TARGET...");
   command
       .add_option(
           "--mode", mode_,
@@ -46,6 +48,7 @@ void RunCommand::add_to(CLI::App& command) {
       ->option_text("LIST");
   command.add_option("--depth", depth_, "requests on a connection at once (1)")->option_text("N");
   add_more(command);
+  add_connections(command);
   add_crowd(command);
   add_tls(command);
 }
@@ -57,8 +60,6 @@ void RunCommand::add_more(CLI::App& command) {
                   "bytes of an answer, where it is no echo; needs penstock-load serve")
       ->option_text("N");
   command.add_flag("--no-verify", no_verify_, "do not compare the answers' bytes");
-  command.add_option("--source", sources_, "addresses to connect from: a list or a.b.c.d/N")
-      ->option_text("LIST|CIDR");
   command.add_option("--timeout", timeout_, "for an answer (10s)")->option_text("TIME");
   command.add_option("--connect-timeout", connect_timeout_, "connect and handshake (5s)")
       ->option_text("TIME");
@@ -125,38 +126,11 @@ Result<RunOptions> RunCommand::options() const {
     options.labels.push_back({label.substr(0, equals), label.substr(equals + 1)});
   }
   for (const auto step : {&RunCommand::set_target, &RunCommand::set_shape, &RunCommand::set_limits,
-                          &RunCommand::set_crowd, &RunCommand::set_tls, &RunCommand::check_use}) {
+                          &RunCommand::set_crowd, &RunCommand::set_connections,
+                          &RunCommand::set_tls, &RunCommand::check_use}) {
     if (auto set = (this->*step)(options); !set) return std::unexpected(set.error());
   }
   return options;
-}
-
-Result<void> RunCommand::set_target(RunOptions& options) const {
-  if (target_.empty()) return fail("a target is missing: HOST:PORT, a URL or unix:PATH");
-  auto target = parse_target(target_);
-  if (!target) return std::unexpected(target.error());
-  if (auto set = read_word("--mode", mode_, mode_names, options.mode); !set) {
-    return set;
-  }
-  options.target = target->endpoint;
-  options.target_text = target_;
-  options.secure = target->secure || tls_ || options.mode == Mode::tls;
-  options.server_names = server_names_;
-  if (server_names_.empty()) options.server_names.push_back(target->host);
-  if (!sources_.empty()) {
-    auto sources = parse_sources(sources_);
-    if (!sources) return std::unexpected(sources.error());
-    options.sources = std::move(*sources);
-  }
-  const bool url = target_.starts_with("http");
-  if (options.mode == Mode::http || (options.mode == Mode::conn && url)) {
-    std::string request =
-        fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", method_, target->path, target->host);
-    for (const std::string& header : headers_) request += header + "\r\n";
-    if (!body_.empty()) request += fmt::format("Content-Length: {}\r\n", body_.size());
-    options.http_request = request + "\r\n" + body_;
-  }
-  return {};
 }
 
 Result<void> RunCommand::set_limits(RunOptions& options) const {
@@ -253,6 +227,9 @@ Result<void> RunCommand::check_use(RunOptions& options) const {
       {"--no-catchup", !options.profile.empty(), "the open loop"},
       {"--max-backlog", !closed_ && options.catch_up, "the open loop without --no-catchup"},
       {"--depth", !each, "modes rr and http"},
+      {"--keepalive-requests", options.mode == Mode::rr || options.mode == Mode::http,
+       "modes rr and http"},
+      {"--port-range", !options.targets.front().is_unix(), "targets with a port"},
       {"--close", each, "modes conn and tls"},
       {"--count", !crowd && !options.search, "modes rr, conn, tls and http, without --rate max"},
       {"--direction", options.mode == Mode::bulk, "mode bulk"},

@@ -23,19 +23,22 @@ class RunCommand {
  private:
   void add_shape(CLI::App& command);
   void add_more(CLI::App& command);
+  void add_connections(CLI::App& command);
   void add_crowd(CLI::App& command);
   void add_tls(CLI::App& command);
+  [[nodiscard]] Result<std::vector<Endpoint>> elsewhere() const;
   [[nodiscard]] Result<void> set_target(RunOptions& options) const;
   [[nodiscard]] Result<void> set_rate(RunOptions& options, const std::string& text) const;
   [[nodiscard]] Result<void> set_shape(RunOptions& options) const;
   [[nodiscard]] Result<void> set_limits(RunOptions& options) const;
+  [[nodiscard]] Result<void> set_connections(RunOptions& options) const;
   [[nodiscard]] Result<void> set_crowd(RunOptions& options) const;
   void set_ciphers(tls::ClientOptions& options) const;
   [[nodiscard]] Result<void> set_tls(RunOptions& options) const;
   [[nodiscard]] Result<void> check_use(RunOptions& options) const;
 
   const CLI::App* command_ = nullptr;
-  std::string target_;
+  std::vector<std::string> targets_;
   std::string mode_ = "rr";
   std::string rate_;
   std::string ramp_;
@@ -55,6 +58,11 @@ class RunCommand {
   std::uint64_t answer_size_ = 0;
   bool no_verify_ = false;
   std::string sources_;
+  std::vector<std::string> connect_to_;
+  std::string keepalive_requests_;
+  int send_buffer_ = 0;     // the kernel's own
+  int receive_buffer_ = 0;  // likewise
+  std::string port_range_;
   std::string timeout_ = "10s";
   std::string connect_timeout_ = "5s";
   std::string close_ = "fin";

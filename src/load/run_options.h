@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "connection.h"
+#include "exchange.h"
 #include "parts.h"
 #include "penstock/load/arrivals.h"
 #include "penstock/load/assertion.h"
@@ -50,9 +51,10 @@ struct OutputFiles {
 
 struct RunOptions {
   Mode mode = Mode::rr;
-  Endpoint target;
+  std::vector<Endpoint> targets{};  ///< in turn; at least one
   std::string target_text{};
   std::vector<Endpoint> sources{};
+  ConnectionOptions socket{};  ///< but for the source
   std::uint32_t threads = 1;
   std::vector<int> cpus{};
   std::uint32_t connections = 64;  ///< of all threads together
@@ -62,6 +64,7 @@ struct RunOptions {
   std::vector<ChaosKind> chaos{};
   std::vector<int> watched{};  ///< process IDs
   std::uint32_t depth = 1;
+  RequestRange requests_each{};  ///< that a connection lives for
   std::size_t request_size = 64;
   std::size_t answer_size = 64;
   bool verify = true;

@@ -77,6 +77,9 @@ Result<void> ScenarioCommand::check_use() const {
                     "loads are in the file",
                     mode));
   }
+  if (command_->count("target") > 1) {
+    return fail("with --scenario there is one target for all loads; others are in the file");
+  }
   for (const CLI::Option* option : command_->get_options()) {
     const std::string name = option->get_name();
     if (option->count() == 0 || std::ranges::find(allowed, name) != std::end(allowed)) continue;

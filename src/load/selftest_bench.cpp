@@ -33,7 +33,7 @@ bool Bench::readable(int fd, Instant limit) {
 }
 
 Result<RunResult> Bench::run(RunOptions& options) {
-  options.target_text = options.target.to_string();
+  options.target_text = options.targets.front().to_string();
   return run_load(options, interruptions_, [](const LiveState& /*state*/) {});
 }
 
@@ -41,7 +41,7 @@ Result<Encounter> meet(Bench& bench, ServeOptions serve, RunOptions& run) {
   serve.listen = any_loopback_port();
   Serving serving(serve);
   if (auto opened = serving.open(); !opened) return std::unexpected(opened.error());
-  run.target = serving.at();
+  run.targets = {serving.at()};
   auto result = bench.run(run);
   serving.stop();
   const Instant limit = bench.now() + ending_time;

@@ -58,7 +58,7 @@ Result<double> measure_ours(Bench& bench, const PeerCpus& cpus, std::chrono::sec
     const Confined here(cpus.server);
     if (auto opened = serving.open(); !opened) return std::unexpected(opened.error());
   }
-  ours.target = serving.at();
+  ours.targets = {serving.at()};
   const auto run = bench.run(ours);
   if (!run) return std::unexpected(run.error());
   errors += run->total.errors() + run->total.count.corrupt_streams;

@@ -114,7 +114,7 @@ Result<Seen> measure_both(Bench& bench, Rival& rival, const Endpoint& at, int cp
   for (int i = 0; i < peer_rounds && !bench.interrupted(); ++i) {
     const auto theirs = measure_theirs(bench, rival, at, cpu);
     if (!theirs) return std::unexpected(theirs.error());
-    rival.ours.target = at;
+    rival.ours.targets = {at};
     rival.ours.closed_loop = true;
     rival.ours.cpus = {cpu};
     rival.ours.duration = peer_round(bench);

@@ -135,14 +135,14 @@ Result<void> check_stalls(Bench& bench, Findings& to) {
   const auto child = start_server(bench, at);
   if (!child) return std::unexpected(child.error());
   RunOptions open = open_loop(bench, rate);
-  open.target = at;
+  open.targets = {at};
   open.connections = 16;
   auto seen = run_with_pause(bench, *child, open);
   if (!seen) return std::unexpected(seen.error());
   if (bench.interrupted()) return {};
   compare(*seen, bench.duration(), to);
   RunOptions closed;
-  closed.target = at;
+  closed.targets = {at};
   closed.closed_loop = true;
   closed.connections = 4;
   closed.duration = bench.duration();

@@ -7,11 +7,43 @@
 
 #include <charconv>
 #include <memory>
+#include <utility>
 
 namespace penstock::load {
 namespace {
 
 constexpr std::size_t most_sources = 65536;
+
+std::string host_of(std::string_view authority) {
+  if (authority.starts_with("unix:")) return "localhost";
+  std::string host(authority.substr(0, authority.rfind(':')));
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  return host;
+}
+
+/// Everything but the endpoint, and what is to be resolved for that.
+std::pair<Target, std::string> take_apart(std::string_view text) {
+  Target target{.endpoint = {}, .path = "/"};
+  std::string authority(text);
+  for (const std::string_view scheme : {"http://", "https://", "tcp://", "tls://"}) {
+    if (!text.starts_with(scheme)) continue;
+    target.secure = scheme == "https://" || scheme == "tls://";
+    authority = text.substr(scheme.size());
+    if (const std::size_t slash = authority.find('/'); slash != std::string::npos) {
+      target.path = authority.substr(slash);
+      authority.resize(slash);
+    }
+    const std::size_t bracket = authority.rfind(']');
+    const std::size_t colon = authority.rfind(':');
+    const bool has_port =
+        colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
+    if (!has_port && scheme.starts_with("http")) authority += target.secure ? ":443" : ":80";
+  }
+  target.host = host_of(authority);
+  return {std::move(target), std::move(authority)};
+}
+
+}  // namespace
 
 Result<Endpoint> resolve(std::string_view text) {
   if (auto literal = Endpoint::parse(text)) return literal;
@@ -41,36 +73,18 @@ Result<Endpoint> resolve(std::string_view text) {
   return Endpoint::from(found->ai_addr, found->ai_addrlen);
 }
 
-std::string host_of(std::string_view authority) {
-  if (authority.starts_with("unix:")) return "localhost";
-  std::string host(authority.substr(0, authority.rfind(':')));
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  return host;
-}
-
-}  // namespace
-
 Result<Target> parse_target(std::string_view text) {
-  Target target{.endpoint = {}, .path = "/"};
-  std::string authority(text);
-  for (const std::string_view scheme : {"http://", "https://", "tcp://", "tls://"}) {
-    if (!text.starts_with(scheme)) continue;
-    target.secure = scheme == "https://" || scheme == "tls://";
-    authority = text.substr(scheme.size());
-    if (const std::size_t slash = authority.find('/'); slash != std::string::npos) {
-      target.path = authority.substr(slash);
-      authority.resize(slash);
-    }
-    const std::size_t bracket = authority.rfind(']');
-    const std::size_t colon = authority.rfind(':');
-    const bool has_port =
-        colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
-    if (!has_port && scheme.starts_with("http")) authority += target.secure ? ":443" : ":80";
-  }
+  auto [target, authority] = take_apart(text);
   auto endpoint = resolve(authority);
   if (!endpoint) return std::unexpected(endpoint.error());
   target.endpoint = *endpoint;
-  target.host = host_of(authority);
+  return std::move(target);
+}
+
+Result<Target> parse_target_elsewhere(std::string_view text, const Endpoint& elsewhere) {
+  Target target = take_apart(text).first;
+  if (target.host.empty()) return fail(fmt::format("\"{}\" names no host", text));
+  target.endpoint = elsewhere;
   return target;
 }
 

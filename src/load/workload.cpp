@@ -59,6 +59,10 @@ Result<std::vector<std::byte>> make_hello(const RunOptions& options) {
 Result<std::unique_ptr<Workload>> Workload::create(const RunOptions& options) {
   std::unique_ptr<Workload> made(new Workload(options));  // NOLINT: the constructor is private
   made->codec_ = make_codec(options);
+  if (options.socket.local_ports.first > 0) {
+    auto checked = check_local_ports(options.socket.local_ports);
+    if (!checked) return fail(fmt::format("--port-range: {}", checked.error().message));
+  }
   if (options.mode != Mode::chaos) return made;
   auto hello = make_hello(options);
   if (!hello) return std::unexpected(hello.error());
@@ -125,7 +129,7 @@ Worker::Engines Workload::make_engines(Context& context, tls::Context* tls,
 }
 
 Dialer Workload::make_dialer(Context& context, tls::Context* tls, std::uint32_t worker) const {
-  DialerOptions options{.target = options_.target};
+  DialerOptions options{.targets = options_.targets, .socket = options_.socket};
   const bool split = options_.sources.size() >= options_.threads;
   for (std::size_t i = split ? worker % options_.threads : 0; i < options_.sources.size();
        i += split ? options_.threads : 1) {
@@ -149,7 +153,9 @@ std::unique_ptr<Engine> Workload::make_exchange(Context& context, tls::Context* 
   ExchangeOptions options;
   options.codec = codec_.get();
   options.connections = share_of(worker);
+  if (!alone) options.first_number = sum_before(options_.connections, options_.threads, worker);
   options.depth = options_.depth;
+  options.requests_each = options_.requests_each;
   options.one_each = options_.mode == Mode::conn || options_.mode == Mode::tls;
   options.ending = options_.ending;
   options.closed_loop = options_.closed_loop;

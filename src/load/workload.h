@@ -17,7 +17,7 @@ namespace penstock::load {
 
 class Workload {
  public:
-  /// Error: TLS material that is needed beforehand cannot be had.
+  /// Error: TLS material that is needed beforehand, or the local ports, cannot be had.
   [[nodiscard]] static Result<std::unique_ptr<Workload>> create(const RunOptions& options);
   /// Raises the limit of descriptors to what these loads may need together. Error: it may not.
   [[nodiscard]] static Result<void> make_room(std::span<const RunOptions* const> loads);

@@ -2,6 +2,7 @@
 // the options of every connection.
 #include "penstock/net/socket.h"
 
+#include <fmt/format.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <limits>
 
 namespace penstock {
@@ -22,12 +24,20 @@ namespace {
 constexpr std::uint32_t tcp_flags_offset = 13;
 constexpr std::uint32_t tcp_syn = 0x02;
 constexpr std::uint32_t tcp_ack = 0x10;
+/// linux/in.h of Linux 6.3; libc's header does not have it in Debian 12.
+constexpr int ip_local_port_range = 51;
 constexpr std::uint32_t pass_whole = 0xffffffff;
 
 void set_option(int fd, int level, int option, std::int64_t value) noexcept {
   const auto number =
       static_cast<int>(std::clamp<std::int64_t>(value, 1, std::numeric_limits<int>::max()));
   ::setsockopt(fd, level, option, &number, sizeof number);
+}
+
+/// False, with errno, where the kernel does not know of it.
+bool set_local_ports(int fd, PortRange range) noexcept {
+  const std::uint32_t both = (std::uint32_t{range.last} << 16) | range.first;
+  return ::setsockopt(fd, IPPROTO_IP, ip_local_port_range, &both, sizeof both) == 0;
 }
 
 }  // namespace
@@ -72,10 +82,28 @@ int bind_source(int fd, const Endpoint& source) noexcept {
   return ::bind(fd, source.address(), source.length()) == 0 ? 0 : -errno;
 }
 
+Result<void> check_local_ports(PortRange range) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return fail_errno("cannot open a socket", errno);
+  if (!set_local_ports(fd.get(), range)) {
+    if (errno != ENOPROTOOPT) return fail_errno("cannot choose the local ports", errno);
+    return fail("this kernel lets nobody choose the local ports: that takes Linux 6.3 or newer");
+  }
+  constexpr const char* path = "/proc/sys/net/ipv4/ip_local_port_range";
+  std::ifstream file(path);
+  int first = 0;
+  int last = 0;
+  if (!(file >> first >> last)) return fail(fmt::format("cannot read {}", path));
+  if (range.first >= first && range.last <= last) return {};
+  return fail(fmt::format("ports {} to {} are not within the system's own, {} to {} ({})",
+                          range.first, range.last, first, last, path));
+}
+
 void configure_connection(int fd, int family, const ConnectionOptions& options) noexcept {
   if (options.receive_buffer > 0) set_option(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
   if (options.send_buffer > 0) set_option(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
   if (family != AF_INET && family != AF_INET6) return;
+  if (options.local_ports.first > 0) set_local_ports(fd, options.local_ports);
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (options.keepalive > Duration::zero()) {
     constexpr std::int64_t probes = 6;

@@ -2,11 +2,18 @@
 sees it.
 """
 import functools
+import itertools
+import pathlib
+import re
+import signal
+import subprocess
 
 import adversary
+import fleet
 import suite
-from suite import expect
-from test_load_losses import run_json
+from suite import Skip, expect, until
+from test_load import load
+from test_load_losses import Running, run_json
 
 # The features of penstock's ring make no difference to the tool.
 test = functools.partial(suite.test, tiers=("full",))
@@ -55,3 +62,114 @@ def no_catchup(t):
     expect(1 <= len(asked) <= 2 and count["unsent"] == 50 - len(asked), f"{count}")
     told = f"{count['unsent']}  never sent: skipped, no catching up"
     expect(told in done.stdout and "no catching up: operations" in done.stdout, done.stdout)
+
+
+class Echo:
+    """A server that notes, for each connection, the requests and the port that they came from."""
+
+    def __init__(self, actor, name="py"):
+        self.requests, self.ports, self.cut = [], [], 0
+        self.address = actor.server(self.script, name).address
+
+    def script(self, peer):
+        self.ports.append(peer.socket.getpeername()[1])
+        for count in itertools.count():
+            try:
+                data = yield from peer.receive(SIZE)
+            except EOFError:  # our end of the stream, in order
+                self.requests.append(count)
+                self.cut += peer.received % SIZE
+                return
+            yield from peer.send(data)
+
+
+@test("load tool, --keepalive-requests: after so many a connection ends by FIN and the next begins")
+def keepalive_requests(t):
+    for options in ([], ["--depth", 4], ["--closed"]):
+        echo = Echo(adversary.Adversary(t))
+        load_shape = options + ([] if "--closed" in options else ["--rate", 1000])
+        done, own = run_json(t, echo.address, *load_shape, "-n", 200, "-c", 2,
+                             "--keepalive-requests", "3:5")
+        expect(done.returncode == 0 and own["errors"] == {}, f"{options}: {done.stdout}")
+        expect(sum(echo.requests) == 200 and echo.cut == 0, f"{options}: {echo.requests}")
+        expect(own["count"]["connections"] == len(echo.requests), f"{options}: {own['count']}")
+        # The last ones end with the run, maybe before their first.
+        whole = [count for count in echo.requests if count >= 3]
+        expect(len(echo.requests) - len(whole) <= 4, f"{options}: {echo.requests}")
+        expect(set(whole) == {3, 4, 5}, f"{options}: {echo.requests}")
+    nginx = fleet.Nginx(t, "a")
+    done, own = run_json(t, f"http://{nginx.address}/", "--mode", "http", "--closed", "-n", 100,
+                         "-c", 2, "--keepalive-requests", 10)
+    expect(done.returncode == 0 and own["errors"] == {}, done.stdout)
+    expect(10 <= own["count"]["connections"] <= 12, f"{own['count']}")
+
+
+@test("load tool, --connect-to: connections go there in turn, Host and SNI stay the target's")
+def connect_to(t):
+    actor = adversary.Adversary(t)
+    heads = {"a": [], "b": []}
+
+    def server(name):
+        def script(peer):
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += yield from peer.receive(1)
+            heads[name].append(head)
+            yield from peer.send(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            yield from peer.until_end()
+
+        return actor.server(script, name).address
+
+    places = ",".join([server("a"), server("b")])
+    done, own = run_json(t, "http://shop.invalid/x", "--mode", "conn", "--closed", "-n", 20, "-c", 2,
+                         "--connect-to", places)
+    expect(done.returncode == 0 and own["count"]["operations"] == 20, done.stdout)
+    for name, seen in heads.items():
+        expect(len(seen) >= 5, f"{name}: {len(seen)} of 20")
+        expect(all(head.startswith(b"GET /x HTTP/1.1\r\nHost: shop.invalid\r\n") for head in seen),
+               f"{name}: {seen[0]}")
+
+
+@test("load tool, several targets: the connections of all threads are shared out evenly")
+def several_targets(t):
+    actor = adversary.Adversary(t)
+    echoes = [Echo(actor, name) for name in ("a", "b")]
+    done, own = run_json(t, *(echo.address for echo in echoes), "--rate", 500, "-n", 50, "-c", 2,
+                         "-t", 2)
+    expect(done.returncode == 0 and own["count"]["operations"] == 50, done.stdout)
+    expect([len(echo.ports) for echo in echoes] == [1, 1], f"{[echo.ports for echo in echoes]}")
+    expect(sum(sum(echo.requests) for echo in echoes) == 50, f"{[e.requests for e in echoes]}")
+
+
+@test("load tool, --sndbuf and --rcvbuf are what the kernel has of each connection")
+def buffers(t):
+    echo = Echo(adversary.Adversary(t))
+    running = Running(t, echo.address, "--rate", 100, "-c", 2, "-d", "60s", "--sndbuf", 20000,
+                      "--rcvbuf", 30000)
+    until(lambda: len(echo.ports) == 2, 10, "it has connected")
+    rows = subprocess.run(["ss", "-tmnH", "dst", echo.address], capture_output=True, text=True,
+                          timeout=20, check=True).stdout
+    running.process.send_signal(signal.SIGINT)
+    running.finish()
+    # The kernel doubles them for its own books (socket(7)).
+    found = re.findall(r"skmem:\(r\d+,rb(\d+),t\d+,tb(\d+)", rows)
+    expect(found == [("60000", "40000")] * 2, f"{rows}")
+
+
+@test("load tool, --port-range: connections come from these ports, or it says why they cannot")
+def port_range(t):
+    echo = Echo(adversary.Adversary(t))
+    path = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first, last = map(int, path.read_text(encoding="ascii").split())
+    done = load(t, echo.address, "--closed", "-n", 20, "-c", 4, "--port-range", f"1:{last}")
+    expect(done.returncode == 1 and "--port-range: " in done.stderr, f"{done}")
+    expect(echo.ports == [], f"{echo.ports}")
+    if "Linux 6.3" in done.stderr:
+        raise Skip("this kernel cannot choose local ports")
+    expect(f"are not within the system's own, {first} to {last}" in done.stderr, done.stderr)
+    low = first + (last - first) // 2
+    done, own = run_json(t, echo.address, "--closed", "-n", 20, "-c", 4, "--port-range",
+                         f"{low}:{low + 99}")
+    expect(done.returncode == 0 and own["count"]["operations"] == 20, done.stdout)
+    expect(len(echo.ports) == 4 and all(low <= port < low + 100 for port in echo.ports),
+           f"{low}: {echo.ports}")

@@ -198,6 +198,7 @@ def misused(t):
         (["--mode", "mix", "--rate", 5, echo.address], "--mode mix needs --scenario FILE"),
         (["--scenario", good, "--mode", "rr"], "with --scenario the mode is mix"),
         (["--scenario", good, "--rate", 5], "--rate means nothing here: with --scenario"),
+        (["127.0.0.1:1", "127.0.0.1:2", "--scenario", good], "with --scenario there is one target"),
         (["--scenario", good, "-d", "5s"], "--duration means nothing here: with --scenario"),
     ):
         done = load(t, *arguments)

@@ -52,7 +52,7 @@ class Pair {
     client_ = make([this](Context& context) -> std::unique_ptr<Engine> {
       return std::make_unique<Exchange>(
           context, ExchangeOptions{.codec = &codec_, .connections = shape_.connections},
-          Dialer(context, {.target = at_}, nullptr), timeline());
+          Dialer(context, {.targets = {at_}}, nullptr), timeline());
     });
   }
   Pair(const Pair&) = delete;

@@ -192,7 +192,7 @@ inline Dialer make_dialer(Context& context, const Endpoint& at, tls::Context* tl
                           const TlsDialerOptions& options = {.server_names = {""}}) {
   std::unique_ptr<TlsDialer> tls_dialer;
   if (tls != nullptr) tls_dialer = std::make_unique<TlsDialer>(*tls, options);
-  return {context, {.target = at}, std::move(tls_dialer)};
+  return {context, {.targets = {at}}, std::move(tls_dialer)};
 }
 
 /// Runs an exchange until it has done its operations, and says what it measured.

@@ -71,7 +71,7 @@ seed = 7
   CHECK(read[0].name == "web_1-a");
   CHECK(read[0].start == 0s);
   CHECK(options.mode == Mode::http);
-  CHECK(options.target.port() == 8080);
+  CHECK(options.targets.front().port() == 8080);
   CHECK(options.profile == RateProfile{{1500.5, 1500.5, 7s}});
   CHECK(options.duration == 7s);
   CHECK(options.warmup == 1s);
@@ -95,11 +95,11 @@ TEST_CASE("flags are true or left out, and what the table leaves open has a run'
 TEST_CASE("the target is the load's own, or the command line's, or the file's") {
   const std::string two =
       std::string(minimal) + "[[load]]\nname = \"b\"\nrate = 1\ntarget = \"127.0.0.1:1\"\n";
-  CHECK(scenario(two)[0].options.target.port() == 7000);
-  CHECK(scenario(two)[1].options.target.port() == 1);
+  CHECK(scenario(two)[0].options.targets.front().port() == 7000);
+  CHECK(scenario(two)[1].options.targets.front().port() == 1);
   const ForAllLoads for_all{.target = "127.0.0.1:2", .labels = {"x=y"}};
-  CHECK(scenario(two, for_all)[0].options.target.port() == 2);
-  CHECK(scenario(two, for_all)[1].options.target.port() == 1);
+  CHECK(scenario(two, for_all)[0].options.targets.front().port() == 2);
+  CHECK(scenario(two, for_all)[1].options.targets.front().port() == 1);
   CHECK(scenario(two, for_all)[1].options.labels ==
         std::vector<NamedText>{{"load", "b"}, {"x", "y"}});
 }

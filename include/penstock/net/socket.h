@@ -38,12 +38,19 @@ struct ListenOptions {
 /// unix sockets.
 [[nodiscard]] Result<void> drop_new_connections(int listener_fd);
 
+/// Ports that the kernel may choose from for a connection's own end, both included; 0: all.
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+};
+
 /// Options of a connection's socket. Zero leaves the kernel's default.
 struct ConnectionOptions {
   Duration keepalive{};     ///< TCP_KEEPIDLE; probes every sixth of it (at least 1 s), 6 of them
   Duration user_timeout{};  ///< TCP_USER_TIMEOUT
   int receive_buffer = 0;   ///< SO_RCVBUF, bytes
   int send_buffer = 0;      ///< SO_SNDBUF, bytes
+  PortRange local_ports{};  ///< IP_LOCAL_PORT_RANGE: within the system's own range (ip(7))
   const Endpoint* source =
       nullptr;  ///< where to connect from, borrowed; port 0: the kernel chooses
 };
@@ -51,6 +58,10 @@ struct ConnectionOptions {
 /// Binds a socket that is to connect from `source`, its port chosen when it does, so that a port
 /// can serve connections to several peers at once (IP_BIND_ADDRESS_NO_PORT). 0 or -errno.
 [[nodiscard]] int bind_source(int fd, const Endpoint& source) noexcept;
+
+/// Whether connections can be bound to such ports. Error: the kernel is older than Linux 6.3, or
+/// the range is not within the system's own, and would be passed over in silence.
+[[nodiscard]] Result<void> check_local_ports(PortRange range);
 
 /// Sets TCP_NODELAY and the options but `source`. Failures are ignored: the connection works
 /// without them, and the only causes are a peer that is already gone or a kernel without the
