@@ -1,6 +1,7 @@
 // The steps of a connection: dial, handshake, bytes in and out, the end.
 #include "connection.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -21,6 +22,7 @@ void Connection::dial(const DialOptions& options, std::unique_ptr<tls::Engine> e
   PENSTOCK_ASSERT(state_ == State::idle);
   state_ = State::connecting;
   target_ = options.target;
+  introduction_ = options.introduction;
   leg_.engine = std::move(engine);
   const int fd = context_.kernel.open_socket(*target_, options.socket);
   if (fd < 0) return fail_errno(-fd);
@@ -42,7 +44,31 @@ void Connection::connected(int result) {
   if (result < 0) return fail_errno(-result);
   user_.on_connected(*this);
   if (closing()) return;
+  if (introduction_ != nullptr) return introduce();
   begin_stream();
+}
+
+/// It is sent by itself: what follows may be a handshake, or wait for the user.
+void Connection::introduce() {
+  const auto local = local_endpoint(leg_.fd);
+  if (!local || local->family() != target_->family()) return fail_errno(ENOTCONN);
+  Endpoint source = introduction_->source;
+  if (!source.is_ip()) source = *local;
+  if (source.port() == 0) source = source.with_port(local->port());
+  const std::string header = wire::proxy_header(introduction_->version, source, *target_);
+  io::Buffer buffer = context_.buffers.take(io::BufferClass::small);
+  if (!buffer) return fail_errno(ENOBUFS);
+  std::ranges::copy(std::as_bytes(std::span(header)), buffer.bytes().begin());
+  leg_.outgoing = wire::Slice(std::move(buffer), header.size());
+  state_ = State::introducing;
+  leg_.arm_send(context_.ring);
+}
+
+/// TLS has failed; why.
+Failure Connection::broken(Phase phase) const {
+  return {.phase = phase,
+          .cause = Failure::Cause::protocol,
+          .text = leg_.engine->failure()};
 }
 
 void Connection::begin_stream() {
@@ -73,9 +99,7 @@ void Connection::step_handshake() {
     case wire::Leg::Handshake::gone:
       return fail({.phase = Phase::handshake, .cause = Failure::Cause::ended});
     case wire::Leg::Handshake::failed:
-      return fail({.phase = Phase::handshake,
-                   .cause = Failure::Cause::protocol,
-                   .text = leg_.engine->failure()});
+      return fail(broken(Phase::handshake));
   }
 }
 
@@ -114,6 +138,7 @@ void Connection::received(const io::Completion& completion) {
 
 void Connection::pump() {
   if (state_ == State::closing) return step_close();
+  if (state_ == State::introducing && leg_.flushed()) return begin_stream();
   if (std::exchange(pumping_, true)) return;
   if (state_ == State::handshaking) step_handshake();
   if (state_ == State::open) take_input();
@@ -142,9 +167,7 @@ void Connection::take_input() {
       return fail({.phase = Phase::stream, .cause = Failure::Cause::ended});
     }
     if (stream == wire::Leg::Stream::undecodable) {
-      return fail({.phase = Phase::stream,
-                   .cause = Failure::Cause::protocol,
-                   .text = leg_.engine->failure()});
+      return fail(broken(Phase::stream));
     }
     if (leg_.stream_ended && leg_.incoming.empty()) {
       end_told_ = true;
@@ -175,9 +198,7 @@ void Connection::give_output() {
       if (out_.empty() && (finishing_ || produce_into(out_) == 0)) break;
       const bool nothing = leg_.encode(out_, context_.buffers) == 0 && leg_.outgoing.empty();
       if (leg_.dead) {
-        return fail({.phase = Phase::stream,
-                     .cause = Failure::Cause::protocol,
-                     .text = leg_.engine->failure()});
+        return fail(broken(Phase::stream));
       }
       if (nothing) break;
     }
@@ -220,15 +241,16 @@ void Connection::on_due() {
     if (state_ == State::closing) step_close();
     return;
   }
-  fail({.phase = state_ == State::connecting ? Phase::connect : Phase::handshake,
-        .cause = Failure::Cause::timed_out});
+  fail({.phase = phase(), .cause = Failure::Cause::timed_out});
+}
+
+Phase Connection::phase() const noexcept {
+  if (state_ == State::connecting || state_ == State::introducing) return Phase::connect;
+  return state_ == State::handshaking ? Phase::handshake : Phase::stream;
 }
 
 void Connection::fail_errno(int errno_value) {
-  const Phase phase = state_ == State::connecting    ? Phase::connect
-                      : state_ == State::handshaking ? Phase::handshake
-                                                     : Phase::stream;
-  fail({.phase = phase, .errno_value = errno_value});
+  fail({.phase = phase(), .errno_value = errno_value});
 }
 
 void Connection::fail(const Failure& failure) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "penstock/net/endpoint.h"
 #include "penstock/net/socket.h"
 #include "penstock/wire/leg.h"
+#include "penstock/wire/proxy_header.h"
 
 namespace penstock::load {
 
@@ -63,10 +65,17 @@ class User {
 /// How a socket is closed.
 enum class Ending : std::uint8_t { plain, reset };
 
+/// Before the first byte of a connection: a header that says whose it is.
+struct Introduction {
+  wire::ProxyVersion version = wire::ProxyVersion::v1;
+  Endpoint source{};  ///< unspecified: the connection's own; port 0: the connection's own
+};
+
 struct DialOptions {
   const Endpoint* target = nullptr;
   ConnectionOptions socket{};
-  Duration timeout{};  ///< for connect and handshake together
+  const Introduction* introduction = nullptr;  ///< borrowed; null: none
+  Duration timeout{};                          ///< for connect and handshake together
 };
 
 class Connection final : public ListHook<Ended>, public OpOwner, private Waiter {
@@ -111,11 +120,14 @@ class Connection final : public ListHook<Ended>, public OpOwner, private Waiter 
   void* of_user;
 
  private:
-  enum class State : std::uint8_t { idle, connecting, handshaking, open, closing };
+  enum class State : std::uint8_t { idle, connecting, introducing, handshaking, open, closing };
 
   void on_due() override;
   void connected(int result);
+  void introduce();
   void begin_stream();
+  [[nodiscard]] Phase phase() const noexcept;
+  [[nodiscard]] Failure broken(Phase phase) const;
   void step_handshake();
   void received(const io::Completion& completion);
   void pump();
@@ -133,6 +145,7 @@ class Connection final : public ListHook<Ended>, public OpOwner, private Waiter 
   wire::Slice in_;   // plaintext that was decoded
   wire::Slice out_;  // plaintext that waits to be encoded, TLS only
   const Endpoint* target_ = nullptr;
+  const Introduction* introduction_ = nullptr;
   State state_ = State::idle;
   Ending ending_ = Ending::plain;
   bool input_wanted_ = true;

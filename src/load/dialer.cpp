@@ -42,6 +42,7 @@ bool Dialer::dial(User& user, void* of_user, std::uint64_t place, Connection*& i
   DialOptions options{.target = &options_.targets[place % options_.targets.size()],
                       .socket = options_.socket,
                       .timeout = options_.timeout};
+  if (options_.introduction) options.introduction = &*options_.introduction;
   if (!options_.sources.empty()) {
     options.socket.source =
         &options_.sources[place / options_.targets.size() % options_.sources.size()];

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "connection.h"
@@ -15,7 +16,8 @@ struct DialerOptions {
   std::vector<Endpoint> targets;    ///< in turn; at least one
   std::vector<Endpoint> sources{};  ///< in turn; empty: the kernel chooses
   ConnectionOptions socket{};       ///< but for the source
-  Duration timeout = 5s;            ///< for connect and handshake together
+  std::optional<Introduction> introduction{};
+  Duration timeout = 5s;  ///< for connect and handshake together
 };
 
 /// When a connection came how far; records what that says.

@@ -32,6 +32,8 @@ constexpr cli::Example of_run[] = {
     {"penstock-load run https://shop.test/ --mode http --rate 1k --connect-to "
      "10.0.0.1:443,10.0.0.2:443",
      "requests for shop.test to two addresses that need not be in DNS"},
+    {"penstock-load run 127.0.0.1:7000 --rate 1k --proxy-proto v2=192.0.2.7",
+     "to a server that takes PROXY protocol headers, as if from 192.0.2.7"},
     {"penstock-load run 127.0.0.1:7000 --mode conn --rate 1k --port-range 40000:49999 "
      "--sndbuf 65536 --rcvbuf 65536",
      "from 10,000 of the local ports, with small buffers in the kernel"},

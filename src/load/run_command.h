@@ -32,6 +32,7 @@ class RunCommand {
   [[nodiscard]] Result<void> set_shape(RunOptions& options) const;
   [[nodiscard]] Result<void> set_limits(RunOptions& options) const;
   [[nodiscard]] Result<void> set_connections(RunOptions& options) const;
+  [[nodiscard]] Result<void> set_introduction(RunOptions& options) const;
   [[nodiscard]] Result<void> set_crowd(RunOptions& options) const;
   void set_ciphers(tls::ClientOptions& options) const;
   [[nodiscard]] Result<void> set_tls(RunOptions& options) const;
@@ -63,6 +64,7 @@ class RunCommand {
   int send_buffer_ = 0;     // the kernel's own
   int receive_buffer_ = 0;  // likewise
   std::string port_range_;
+  std::string proxy_protocol_;
   std::string timeout_ = "10s";
   std::string connect_timeout_ = "5s";
   std::string close_ = "fin";

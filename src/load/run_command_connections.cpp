@@ -61,6 +61,10 @@ void RunCommand::add_connections(CLI::App& command) {
       .add_option("--port-range", port_range_,
                   "local ports to connect from (the kernel's; Linux 6.3)")
       ->option_text("FIRST:LAST");
+  command
+      .add_option("--proxy-proto", proxy_protocol_,
+                  "v1 or v2: send a PROXY protocol header first; the source is SRC, or its own")
+      ->option_text("VERSION[=SRC]");
 }
 
 /// Where connections go; empty: to the targets themselves.
@@ -134,6 +138,31 @@ Result<void> RunCommand::set_connections(RunOptions& options) const {
     if (!range) return std::unexpected(range.error());
     options.requests_each = {.least = range->first, .most = range->second};
   }
+  return set_introduction(options);
+}
+
+Result<void> RunCommand::set_introduction(RunOptions& options) const {
+  if (proxy_protocol_.empty()) return {};
+  const std::size_t equals = proxy_protocol_.find('=');
+  Introduction introduction;
+  if (auto set = read_word("--proxy-proto", proxy_protocol_.substr(0, equals), {"v1", "v2"},
+                           introduction.version);
+      !set) {
+    return set;
+  }
+  if (equals != std::string::npos) {
+    auto source = parse_address(std::string_view(proxy_protocol_).substr(equals + 1));
+    if (!source) return fail(fmt::format("--proxy-proto: {}", source.error().message));
+    introduction.source = *source;
+  }
+  for (const Endpoint& target : options.targets) {
+    const bool fits =
+        !introduction.source.is_ip() || introduction.source.family() == target.family();
+    if (target.is_ip() && fits) continue;
+    return fail(fmt::format("--proxy-proto {}: {} is no address of the same family",
+                            proxy_protocol_, target.to_string()));
+  }
+  options.introduction = introduction;
   return {};
 }
 

@@ -55,6 +55,7 @@ struct RunOptions {
   std::string target_text{};
   std::vector<Endpoint> sources{};
   ConnectionOptions socket{};  ///< but for the source
+  std::optional<Introduction> introduction{};
   std::uint32_t threads = 1;
   std::vector<int> cpus{};
   std::uint32_t connections = 64;  ///< of all threads together

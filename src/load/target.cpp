@@ -88,6 +88,18 @@ Result<Target> parse_target_elsewhere(std::string_view text, const Endpoint& els
   return target;
 }
 
+Result<Endpoint> parse_address(std::string_view text) {
+  auto with_port = Endpoint::parse(text);
+  if (with_port && with_port->is_ip()) return with_port;
+  const bool is_v6 = text.find(':') != std::string_view::npos;
+  auto alone = Endpoint::parse(is_v6 ? fmt::format("[{}]:0", text) : fmt::format("{}:0", text));
+  if (alone && alone->is_ip()) return alone;
+  return fail(
+      fmt::format("\"{}\" is no address; expected one such as 10.0.0.1, 10.0.0.1:5000 or "
+                  "[2001:db8::1]:5000",
+                  text));
+}
+
 Result<std::vector<Endpoint>> parse_sources(std::string_view text) {
   std::vector<Endpoint> sources;
   while (!text.empty()) {

@@ -26,6 +26,9 @@ struct Target {
 /// An address, or a name to resolve now, with a port; or a unix path.
 [[nodiscard]] Result<Endpoint> resolve(std::string_view text);
 
+/// An IP address with a port, or without: port 0. Error: a sentence.
+[[nodiscard]] Result<Endpoint> parse_address(std::string_view text);
+
 /// Source addresses: "127.0.0.1,127.0.0.2" or "127.0.0.0/24", whose every host address counts.
 /// Ports are the kernel's to choose. At most 65,536. Error: a sentence.
 [[nodiscard]] Result<std::vector<Endpoint>> parse_sources(std::string_view text);

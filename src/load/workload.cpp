@@ -129,7 +129,9 @@ Worker::Engines Workload::make_engines(Context& context, tls::Context* tls,
 }
 
 Dialer Workload::make_dialer(Context& context, tls::Context* tls, std::uint32_t worker) const {
-  DialerOptions options{.targets = options_.targets, .socket = options_.socket};
+  DialerOptions options{.targets = options_.targets,
+                        .socket = options_.socket,
+                        .introduction = options_.introduction};
   const bool split = options_.sources.size() >= options_.threads;
   for (std::size_t i = split ? worker % options_.threads : 0; i < options_.sources.size();
        i += split ? options_.threads : 1) {

@@ -6,6 +6,8 @@ import itertools
 import pathlib
 import re
 import signal
+import socket
+import struct
 import subprocess
 
 import adversary
@@ -173,3 +175,48 @@ def port_range(t):
     expect(done.returncode == 0 and own["count"]["operations"] == 20, done.stdout)
     expect(len(echo.ports) == 4 and all(low <= port < low + 100 for port in echo.ports),
            f"{low}: {echo.ports}")
+
+
+@test("load tool, --proxy-proto v2: a binary header before the first request")
+def proxy_protocol_v2(t):
+    for source in ("", "192.0.2.7", "192.0.2.7:5000"):
+        heads, peers = [], []
+
+        def script(peer):
+            peers.append(peer.socket.getpeername())
+            heads.append((yield from peer.receive(28)))
+            yield from peer.echo()
+
+        address = adversary.Adversary(t).server(script).address
+        done, own = run_json(t, address, "--closed", "-n", 3, "-c", 1, "--proxy-proto",
+                             f"v2={source}" if source else "v2")
+        expect(done.returncode == 0 and own["count"]["bytes_out"] == 3 * SIZE, done.stdout)
+        host, port = address.rsplit(":", 1)
+        from_host, _, from_port = source.partition(":")
+        expected = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"
+                    + socket.inet_aton(from_host or peers[0][0]) + socket.inet_aton(host)
+                    + struct.pack(">HH", int(from_port or peers[0][1]), int(port)))
+        expect(heads == [expected], f"{source}: {heads} {expected}")
+
+
+@test("load tool, --proxy-proto v1: a line before the TLS handshake")
+def proxy_protocol_v1(t):
+    for source in ("", "192.0.2.7:5000"):
+        lines, peers = [], []
+
+        def script(peer):
+            peers.append(peer.socket.getpeername())
+            line = b""
+            while not line.endswith(b"\r\n"):
+                line += yield from peer.receive(1)
+            lines.append((line, (yield from peer.receive(1))))
+            peer.reset()
+
+        address = adversary.Adversary(t).server(script).address
+        run_json(t, address, "--mode", "tls", "--closed", "-n", 1, "-c", 1, "--proxy-proto",
+                 f"v1={source}" if source else "v1")
+        host, port = address.rsplit(":", 1)
+        from_host, from_port = source.split(":") if source else peers[0]
+        line = f"PROXY TCP4 {from_host} {host} {from_port} {port}\r\n".encode()
+        record_type = b"\x16"  # of a handshake (RFC 8446, 5.1)
+        expect(lines == [(line, record_type)], f"{lines} {line}")
