@@ -17,6 +17,7 @@
 #include "coordinator.h"
 #include "judge.h"
 #include "manual.h"
+#include "metrics.h"
 #include "outputs.h"
 #include "penstock/load/report_text.h"
 #include "search.h"
@@ -74,7 +75,17 @@ int run(const RunCommand& command, const std::string& command_line) {
   options->command_line = command_line;
   Interruptions interruptions(*signals);
   Teller teller(options->live);
-  const auto progress = [&teller](const LiveState& state) { teller.tell(state); };
+  MetricsServer metrics;
+  if (options->metrics_at) {
+    if (auto started = metrics.start(*options->metrics_at); !started)
+      return failed(started.error());
+    fmt::print(stderr, "metrics on http://{}/metrics\n", metrics.at().to_string());
+  }
+  const bool public_metrics = options->metrics_at.has_value();
+  const auto progress = [&teller, &metrics, public_metrics](const LiveState& state) {
+    if (public_metrics && state.total != nullptr) metrics.publish(*state.total);
+    teller.tell(state);
+  };
   const auto attempt = [&teller](const Step& step) { teller.tell(step); };
   auto run = options->search ? search_rate(*options, interruptions, progress, attempt)
                              : run_load(*options, interruptions, progress);

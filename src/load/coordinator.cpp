@@ -253,7 +253,8 @@ class Run {
                   .asked_per_second = asked_per_second(offset, end - began_),
                   .operations = result_.total.count.operations,
                   .errors = result_.total.errors(),
-                  .last = interval});
+                  .last = interval,
+                  .total = &result_.total});
   }
 
   /// Zero in a closed loop.

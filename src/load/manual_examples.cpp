@@ -58,6 +58,8 @@ constexpr cli::Example of_run[] = {
      "hostile clients, and the latency of a well-behaved one beside them"},
     {"penstock-load run 127.0.0.1:7000 --mode mix --scenario conf/load/mix.toml",
      "several loads at once, as the file has them"},
+    {"penstock-load run 127.0.0.1:7000 --rate 5k -d 1h --prom 9100",
+     "figures for Prometheus on http://127.0.0.1:9100/metrics"},
     {"penstock-load run 127.0.0.1:7000 --rate 5k --json a.json --csv a.csv --hgrm a.hgrm "
      "--html a.html --label build=7",
      "everything in files, for `report`, spreadsheets, HdrHistogram's plotters and browsers"},

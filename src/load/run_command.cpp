@@ -91,6 +91,10 @@ void RunCommand::add_more(CLI::App& command) {
   command.add_option("--csv", files_.csv, "write the intervals to a file")->option_text("FILE");
   command.add_option("--html", files_.html, "write a page with charts to a file")
       ->option_text("FILE");
+  command
+      .add_option("--prom", metrics_at_,
+                  "answer /metrics to Prometheus during the run, as of the last interval")
+      ->option_text("[ADDRESS:]PORT");
   command.add_option("--hgrm", files_.hgrm, "write the latency's percentiles to a file")
       ->option_text("FILE");
 }
@@ -118,6 +122,14 @@ Result<RunOptions> RunCommand::options() const {
   RunOptions options;
   options.files = files_;
   options.live = !no_live_;
+  if (!metrics_at_.empty()) {
+    const bool alone = metrics_at_.find(':') == std::string::npos;
+    auto at = Endpoint::parse(alone ? "127.0.0.1:" + metrics_at_ : metrics_at_);
+    if (!at || !at->is_ip()) {
+      return fail(fmt::format("--prom {}: expected a port, or an address and a port", metrics_at_));
+    }
+    options.metrics_at = *at;
+  }
   for (const std::string& label : labels_) {
     const std::size_t equals = label.find('=');
     if (equals == 0 || equals == std::string::npos) {

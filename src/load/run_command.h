@@ -93,6 +93,7 @@ class RunCommand {
   std::string slo_;
   std::string start_rate_ = "1k";
   OutputFiles files_;
+  std::string metrics_at_;
   std::vector<std::string> labels_;
   bool no_live_ = false;
 };

@@ -42,6 +42,7 @@ enum class Direction : std::uint8_t {
   both,  ///< every other stream
 };
 
+/// What a run leaves behind.
 struct OutputFiles {
   std::string json{};  ///< empty: nowhere, as for all of them
   std::string csv{};
@@ -93,6 +94,7 @@ struct RunOptions {
   std::string http_request{};
   std::vector<Condition> conditions{};
   OutputFiles files{};
+  std::optional<Endpoint> metrics_at{};  ///< where Prometheus may read during the run
   std::string command_line{};
   std::vector<NamedText> labels{};
   bool live = true;  ///< on a terminal, a view that is drawn over

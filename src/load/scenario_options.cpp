@@ -31,6 +31,7 @@ constexpr Refusal refusals[] = {
     {"csv", of_all},
     {"hgrm", of_all},
     {"html", "is of the whole scenario: say it on the command line, for a page about all loads"},
+    {"prom", "is of a run with one load: Prometheus would not know which it reads"},
     {"no-live", "means nothing here: of several loads there are always lines"},
     {"slo", of_a_search},
     {"start-rate", of_a_search}};

@@ -220,3 +220,51 @@ def proxy_protocol_v1(t):
         line = f"PROXY TCP4 {from_host} {host} {from_port} {port}\r\n".encode()
         record_type = b"\x16"  # of a handshake (RFC 8446, 5.1)
         expect(lines == [(line, record_type)], f"{lines} {line}")
+
+
+def scrape(url):
+    """Each sample's value by its name and labels."""
+    lines = fleet.curl("--fail", url).stdout.splitlines()
+    lines = [line for line in lines if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+@test("load tool, --prom: what curl reads during the run is what the JSON says at its end")
+def prometheus(t):
+    actor = adversary.Adversary(t)
+    asked, gate = [], actor.gate()
+
+    def script(peer):
+        for _ in range(49):
+            data = yield from peer.receive(SIZE)
+            yield from peer.send(data)
+        data = yield from peer.receive(SIZE)
+        asked.append(peer)
+        yield from peer.hold_until(gate)
+        yield from peer.send(data)
+        yield from peer.until_end()
+
+    server = actor.server(script)
+    running = Running(t, server.address, "--rate", 500, "-n", 50, "-c", 1, "-d", "60s",
+                      "--interval", "50ms", "--prom", 0)
+    told = re.fullmatch(r"metrics on (http://127\.0\.0\.1:\d+/metrics)\n",
+                        running.process.stderr.readline())
+    expect(told, "it says where the metrics are")
+    prefix = "penstock_load_"
+    until(lambda: scrape(told[1])[prefix + "operations_total"] == 49, 10, "49 operations are told")
+    seen = scrape(told[1])
+    gate.open()
+    done, own = running.finish()
+    count = own["count"]
+    expect(done.returncode == 0 and count["operations"] == 50, done.stdout)
+    for name, expected in (
+        ("operations_total", 49), ("unsent_total", 0), ('errors_total{class="timeout"}', 0),
+        ("received_bytes_total", count["bytes_in"] - SIZE), ("connections_total", 1),
+        ("sent_bytes_total", count["bytes_out"]), ("latency_seconds_count", 49),
+        ('latency_seconds_bucket{le="+Inf"}', 49),
+    ):
+        expect(seen[prefix + name] == expected, f"{name}: {seen[prefix + name]}, {expected}")
+    buckets = [value for name, value in seen.items() if "latency_seconds_bucket" in name]
+    expect(len(buckets) > 10 and buckets == sorted(buckets), f"{buckets}")
+    expect(0 < seen[prefix + "service_seconds_sum"] <= seen[prefix + "latency_seconds_sum"],
+           f"{seen}")

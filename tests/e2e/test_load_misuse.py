@@ -58,6 +58,7 @@ WRONG_FLAGS = (
     (["--closed", "--proxy-proto", "v3"], "--proxy-proto v3: expected one of v1, v2"),
     (["--closed", "--proxy-proto", "v1=x"], '--proxy-proto: "x" is no address'),
     (["--closed", "--proxy-proto", "v1=::1"], "is no address of the same family"),
+    (["--closed", "--prom", "x"], "--prom x: expected a port, or an address and a port"),
     (["tls://127.0.0.1:1", "--closed"], "of several targets, all have to be of one scheme"),
     (["--closed", "--label", "x"], "--label x: expected NAME=TEXT"),
     (["--closed", "--tls", "--tls-version", "1.1"], "--tls-version 1.1: expected one of 1.2, 1.3"),

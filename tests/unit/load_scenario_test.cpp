@@ -232,6 +232,7 @@ TEST_CASE("a load's wrong keys and values are told by the sentences of a run", "
            {"rate = 5\nhgrm = \"x\"", "hgrm is of the whole scenario"},
            {"rate = 5\nhtml = \"x\"", "html is of the whole scenario"},
            {"rate = 5\nno-live = true", "no-live means nothing here"},
+           {"rate = 5\nprom = \"9100\"", "prom is of a run with one load"},
        }) {
     INFO(line);
     const std::string said = errors_of(with(line));

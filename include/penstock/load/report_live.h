@@ -27,6 +27,7 @@ struct LiveState {
   std::uint64_t operations = 0;     ///< so far, those that went well
   std::uint64_t errors = 0;         ///< so far; while opening: attempts that failed
   Interval last{};
+  const Recorder* total = nullptr;  ///< all that was measured so far, for the call only
 };
 
 /// A line for an interval, with its newline: where the output is not a terminal.
