@@ -68,7 +68,8 @@ void Connection::introduce() {
 Failure Connection::broken(Phase phase) const {
   return {.phase = phase,
           .cause = Failure::Cause::protocol,
-          .text = leg_.engine->failure()};
+          .text = leg_.engine->failure(),
+          .alert = leg_.engine->alert()};
 }
 
 void Connection::begin_stream() {

@@ -35,6 +35,7 @@ struct Failure {
   Cause cause = Cause::system;
   int errno_value = 0;
   std::string text{};
+  std::optional<std::uint8_t> alert{};  ///< TLS: the number of the peer's, where it sent one
 };
 
 /// Whoever a connection belongs to. Called from the worker's turn; it may close the connection in

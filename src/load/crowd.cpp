@@ -123,7 +123,9 @@ void Crowd::on_failure(Connection& connection, const Failure& failure) {
   Place& place = this->place(connection);
   note_tried(place);
   DialTimes::failed(failure, *recorder_);
-  if (!place.member.settled) place.part->lost(failure);
+  if (place.member.settled) return;
+  if (failure.alert) recorder_->alerted(*failure.alert);
+  place.part->lost(failure);
 }
 
 void Crowd::on_wake(Connection& connection) {

@@ -297,6 +297,7 @@ void Exchange::fail_operation(Slot& slot, ErrorClass error, int errno_value) {
 void Exchange::fail_all(Slot& slot, const Failure& failure) {
   recorder_->explain(classify(failure, slot.answer_begun), failure.text);
   while (!slot.operations.empty()) {
+    if (failure.alert && measured(slot.operations.front())) recorder_->alerted(*failure.alert);
     fail_operation(slot, classify(failure, slot.answer_begun), failure.errno_value);
   }
 }

@@ -55,6 +55,7 @@ void Recorder::merge(const Recorder& from) {
   for (std::size_t i = 0; i < error_classes; ++i) errors_[i] += from.errors_[i];
   add(errnos_, from.errnos_);
   add(statuses_, from.statuses_);
+  add(alerts_, from.alerts_);
   for (const auto& [name, number] : from.tallies_) tallies_[name] += number;
   streams_.insert(streams_.end(), from.streams_.begin(), from.streams_.end());
   reasons_.insert(from.reasons_.begin(), from.reasons_.end());
@@ -66,6 +67,7 @@ void Recorder::clear() {
   errors_.fill(0);
   errnos_.clear();
   statuses_.clear();
+  alerts_.clear();
   reasons_.clear();
   tallies_.clear();
   streams_.clear();

@@ -88,6 +88,7 @@ std::string json_report(const RunSummary& run) {
   }
   json["errnos"] = numbered(run.errnos);
   json["http_statuses"] = numbered(run.statuses);
+  json["tls_alerts"] = numbered(run.alerts);
   json["measures"] = Json::object();
   for (Distribution& distribution : copy.distributions) {
     json["measures"][all_measures()[static_cast<std::size_t>(distribution.measure)].name] =

@@ -204,7 +204,7 @@ std::string read_all(const Json& json, RunSummary& run) {
   for (std::string problem :
        {read_errors(json, run.errors), read_numbered(json, "errnos", run.errnos),
         read_numbered(json, "http_statuses", run.statuses),
-        read_measures(json, run.distributions)}) {
+        read_numbered(json, "tls_alerts", run.alerts), read_measures(json, run.distributions)}) {
     if (!problem.empty()) return problem;
   }
   return "";

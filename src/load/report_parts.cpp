@@ -9,6 +9,7 @@
 #include "penstock/load/command_line.h"
 #include "penstock/load/rate_profile.h"
 #include "penstock/load/units.h"
+#include "tls_alert.h"
 
 namespace penstock::load {
 
@@ -209,6 +210,9 @@ std::vector<ErrorLine> error_details(const RunSummary& run) {
   std::vector<ErrorLine> lines;
   for (const auto& [number, count] : run.errnos) {
     lines.push_back({count, fmt::format("errno {}: {}", number, errno_text(number))});
+  }
+  for (const auto& [number, count] : run.alerts) {
+    lines.push_back({count, fmt::format("TLS alert {}: {}", number, alert_name(number))});
   }
   for (const auto& [status, count] : run.statuses) {
     lines.push_back({count, fmt::format("HTTP status {}", status)});

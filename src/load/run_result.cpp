@@ -93,7 +93,8 @@ RunSummary summarize(const RunResult& result) {
                      .count = result.total.count,
                      .errors = {},
                      .errnos = result.total.errnos(),
-                     .statuses = result.total.statuses()};
+                     .statuses = result.total.statuses(),
+                     .alerts = result.total.alerts()};
   for (const ErrorInfo& info : all_errors()) {
     const std::uint64_t count = result.total.errors(info.error);
     if (count > 0) summary.errors[info.error] = count;

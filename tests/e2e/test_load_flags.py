@@ -268,3 +268,15 @@ def prometheus(t):
     expect(len(buckets) > 10 and buckets == sorted(buckets), f"{buckets}")
     expect(0 < seen[prefix + "service_seconds_sum"] <= seen[prefix + "latency_seconds_sum"],
            f"{seen}")
+
+
+@test("load tool, a handshake that the target refuses is told by the alert that it sent")
+def tls_alerts(t):
+    echo = fleet.Backend(t, fleet.echo, expected=(OSError,))
+    penstock = t.front([echo], "plain", listener={"tls": t.shared.tls(min_version="1.3")})
+    done, own = run_json(t, penstock.address(), "--mode", "tls", "--rate", 100, "-n", 10, "-c", 2,
+                         "--tls-version", "1.2")
+    expect(done.returncode == 1, f"exit {done.returncode}: {done.stdout}")
+    expect(own["errors"] == {"handshake_failed": 10}, f"{own['errors']}")
+    expect(own["tls_alerts"] == {"70": 10}, f"{own['tls_alerts']}")
+    expect("10  TLS alert 70: protocol_version" in done.stdout, done.stdout)

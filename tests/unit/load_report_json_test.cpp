@@ -31,6 +31,7 @@ TEST_CASE("a run comes back from JSON as it was") {
     CHECK(back->errors == run.errors);
     CHECK(back->errnos == run.errnos);
     CHECK(back->statuses == run.statuses);
+    CHECK(back->alerts == run.alerts);
     CHECK(text_report(*back) == text_report(run));
     CHECK(csv_report(*back) == csv_report(run));
     CHECK(json_report(*back) == json_report(run));
@@ -48,6 +49,7 @@ TEST_CASE("a program finds a run's numbers in its JSON by their names") {
   CHECK(json["errors"]["connect_refused"] == 12);
   CHECK(json["errnos"]["111"] == 12);
   CHECK(json["http_statuses"]["503"] == 1);
+  CHECK(json["tls_alerts"]["40"] == 1);
   const Json& buckets = json["run"]["intervals"][0]["latency_up_to_ns"];
   CHECK(buckets == Json({{"98303", 500}, {"131071", 490}, {"2097151", 10}}));
   const Json& latency = json["measures"]["latency"];

@@ -80,6 +80,7 @@ inline RunResult run_with_errors() {
   run.total.count.corrupt_streams = 1;
   run.total.count.lost_bytes = 17;
   run.total.count.unsent = 4;
+  run.total.alerted(40);
   run.total.answered(200);
   run.total.answered(503);
   run.facts.intervals[4].errors = 13;

@@ -75,6 +75,7 @@ TEST_CASE("a report tells errors by class and errno, and what was lost") {
                                      "                     1  wrong bytes\n"
                                      "                     4  never sent: the queue was full\n"
                                      "with                12  errno 111: Connection refused\n"
+                                     "                     1  TLS alert 40: handshake_failure\n"
                                      "                     1  HTTP status 200\n"
                                      "                     1  HTTP status 503\n"
                                      "integrity    17 bytes lost, 1 stream corrupt\n"));

@@ -144,6 +144,9 @@ class Recorder {
   /// How often each HTTP status was answered.
   [[nodiscard]] const std::map<int, std::uint64_t>& statuses() const noexcept { return statuses_; }
   void answered(int status) { ++statuses_[status]; }
+  /// How often a TLS alert of the peer was the reason of an error, by its number.
+  [[nodiscard]] const std::map<int, std::uint64_t>& alerts() const noexcept { return alerts_; }
+  void alerted(int alert) { ++alerts_[alert]; }
   [[nodiscard]] const std::map<std::string, std::uint64_t, std::less<>>& tallies() const noexcept {
     return tallies_;
   }
@@ -163,6 +166,7 @@ class Recorder {
   std::array<std::uint64_t, error_classes> errors_{};
   std::map<int, std::uint64_t> errnos_;
   std::map<int, std::uint64_t> statuses_;
+  std::map<int, std::uint64_t> alerts_;
   std::map<ErrorClass, std::string> reasons_;
   std::map<std::string, std::uint64_t, std::less<>> tallies_;
   std::vector<StreamFacts> streams_;

@@ -175,6 +175,7 @@ struct RunSummary {
   std::map<ErrorClass, std::uint64_t> errors;  ///< of those that happened
   std::map<int, std::uint64_t> errnos;
   std::map<int, std::uint64_t> statuses;      ///< of HTTP
+  std::map<int, std::uint64_t> alerts;        ///< of TLS, the peer's
   std::vector<Distribution> distributions{};  ///< of what was measured, in the order of Measure
 
   [[nodiscard]] std::uint64_t error_count() const noexcept;
