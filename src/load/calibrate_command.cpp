@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "calibrate.h"
+#include "failed.h"
 #include "manual.h"
 #include "option_values.h"
 #include "penstock/base/cpus.h"
@@ -46,11 +47,6 @@ void say(const std::string& text) {
   std::fflush(stdout);
 }
 
-int failed(const Error& error, int exit_code) {
-  fmt::print(stderr, "penstock-load: {}\n", error.message);
-  return exit_code;
-}
-
 }  // namespace
 
 void CalibrateCommand::add_to(CLI::App& command) {
@@ -80,7 +76,7 @@ int CalibrateCommand::run() const {
   const auto cpus = choose_cpus(cpus_);
   if (!cpus) return failed(cpus.error(), exit_usage);
   auto signals = Signals::take();
-  if (!signals) return failed(signals.error(), exit_wrong);
+  if (!signals) return failed(signals.error());
   const std::string where =
       cpus->server == cpus->client
           ? fmt::format("server and client share CPU {}", cpus->server)
@@ -96,7 +92,7 @@ int CalibrateCommand::run() const {
       say("interrupted\n");
       return exit_wrong;
     }
-    if (!found) return failed(found.error(), exit_wrong);
+    if (!found) return failed(found.error());
     say(text_of(*found));
   }
   return exit_done;

@@ -15,6 +15,7 @@
 
 #include "commands.h"
 #include "coordinator.h"
+#include "failed.h"
 #include "judge.h"
 #include "manual.h"
 #include "metrics.h"
@@ -28,11 +29,6 @@ namespace {
 int misused(const std::string& what) {
   fmt::print(stderr, "penstock-load: {}\nRun with --help for more information.\n", what);
   return exit_usage;
-}
-
-int failed(const Error& error) {
-  fmt::print(stderr, "penstock-load: {}\n", error.message);
-  return exit_wrong;
 }
 
 /// Of the terminal that stdout is; nullopt when it is none, or does not say.

@@ -173,8 +173,11 @@ class Run {
 
   void measure() {
     const Instant end = began_ + options_.duration;
-    while (now() < end && !interrupted() && !stations_.ended() &&
-           !stations_.all([](const Worker& each) { return each.exhausted(); })) {
+    const auto counted_out = [this] {
+      return options_.operations &&
+             stations_.all([](const Worker& each) { return each.exhausted(); });
+    };
+    while (now() < end && !interrupted() && !stations_.ended() && !counted_out()) {
       const Instant next = next_cut(end);
       wait_until(std::min(next, now() + 100ms));
       if (now() >= next) tell(next);

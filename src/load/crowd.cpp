@@ -62,7 +62,8 @@ void Crowd::dial(Place& place) {
   place.part = make_part_(member);
   place.times.begin(context_.kernel.now());
   ++open_;
-  if (dialer_.dial(*this, &place, member.number, place.connection, recorder_->count)) return;
+  const std::uint64_t turn = member.number + place.generation - 1;
+  if (dialer_.dial(*this, &place, turn, place.connection, recorder_->count)) return;
   --open_;
   place.part.reset();
   note_tried(place);

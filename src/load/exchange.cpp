@@ -128,14 +128,17 @@ void Exchange::dial(Slot& slot) {
   slot.codec = {};
   const std::uint64_t number = (++slot.generation << 32) ^ slot.index;
   slot.codec.key = unlike_preface({scramble(options_.seed ^ scramble(number))}).value;
-  slot.requests_left = draw_requests(number);
+  const std::uint64_t drawn = draw_requests(number);
+  slot.requests_left = drawn - std::min<std::uint64_t>(drawn, slot.operations.size());
   slot.answer_begun = false;
   slot.times.begin(context_.kernel.now());
   if (options_.one_each && !slot.operations.empty()) {
     slot.operations.front().sent = slot.times.dialled();
   }
   ++open_connections_;
-  if (dialer_.dial(*this, &slot, slot.index, slot.connection, recorder_->count)) return;
+  // Each connection of a slot has the next target and source, as those of its neighbours do.
+  const std::uint64_t place = slot.index + slot.generation - 1;
+  if (dialer_.dial(*this, &slot, place, slot.connection, recorder_->count)) return;
   --open_connections_;
   context_.timers.schedule(slot.timer, context_.now + options_.redial_after);
 }

@@ -10,7 +10,7 @@ namespace penstock::load {
 
 int Interruptions::count() noexcept {
   while (const auto number = signals_.next()) {
-    if (*number == SIGINT || *number == SIGTERM) add();
+    if (*number == SIGINT || *number == SIGTERM) ++count_;
   }
   return count_;
 }

@@ -18,8 +18,11 @@ class Interruptions {
 
   /// Since the beginning. Any thread.
   [[nodiscard]] int count() noexcept;
-  /// Asks for the end as a signal does. Any thread.
-  void add() noexcept { ++count_; }
+  /// Asks for the end as a first signal does; what has been asked for stays as it is. Any thread.
+  void end() noexcept {
+    int none = 0;
+    count_.compare_exchange_strong(none, 1);
+  }
   /// Returns when a signal comes, the time is over or a second is. A signal that another thread
   /// was quicker to read may not end it: who waits for long looks again. Any thread.
   void wait(Duration at_most) noexcept;

@@ -22,8 +22,9 @@ constexpr cli::Entry modes[] = {
      "HTTP/1.1 on connections that stay. Framing and length of the answers are checked; a status "
      "of 400 or above is an error."},
     {"bulk",
-     "Streams of data, checked byte by byte; up needs penstock-load serve sink, down source. "
-     "Requests beside them measure the latency under load."},
+     "Streams of data, checked byte by byte by both ends, which takes penstock-load serve as the "
+     "server. With --no-verify and --active 0 any sink or source will do. Requests beside them "
+     "measure the latency under load."},
     {"hold",
      "Idle connections, and requests beside them. With --watch-pid it says what a connection costs "
      "a process."},
@@ -62,10 +63,9 @@ constexpr std::string_view latency_text =
     "timeline that does not wait for answers; one that finds no free connection waits in a queue. "
     "Latency counts from the intended start, so a target that stalls is charged for every "
     "operation that it held up; service time counts from the first byte sent; what lies between "
-    "is the generator's lag. With --no-catchup an operation that cannot begin within 1 ms of its "
-    "time, since no connection is free or the generator was held up, is skipped and counted as "
-    "never "
-    "sent: the load is even, but stalls do not show in the latencies any more. In the closed loop "
+    "is the generator's lag. With --no-catchup an operation is skipped and counted as never sent "
+    "when no connection is free at its time, or the generator comes to it more than 1 ms late: the "
+    "load is even, but stalls do not show in the latencies any more. In the closed loop "
     "(--closed) an operation begins when one has ended, "
     "and a target that stalls slows its own judge down: results are labelled as such.";
 

@@ -18,7 +18,6 @@ namespace penstock::load {
 namespace {
 
 constexpr std::size_t threads = 2;
-constexpr time_t keep_alive_s = 5;
 
 /// Upper bounds of the histograms' buckets, in seconds.
 constexpr std::array bounds = {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
@@ -99,7 +98,8 @@ class MetricsServer::Http {
     server_.new_task_queue = [] {
       return std::make_unique<httplib::ThreadPool>(threads).release();
     };
-    server_.set_keep_alive_timeout(keep_alive_s);
+    // A connection that is kept would hold a thread until it times out, at the end of the run too.
+    server_.set_keep_alive_max_count(1);
     server_.set_socket_options([](int fd) {  // the library's own would share the port with others
       const int yes = 1;
       ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -117,8 +117,7 @@ class MetricsServer::Http {
   }
 
   Result<Endpoint> start(const Endpoint& at) {
-    std::string host = at.host();
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    const std::string host = at.bare_host();
     int port = at.port();
     if (port == 0) {
       port = server_.bind_to_any_port(host);

@@ -50,7 +50,7 @@ class Mix {
     for (std::size_t i = 0; i < scenario_.size(); ++i) {
       auto thread = start_thread(scenario_[i].name, [this, i] { run(scenario_[i], outcomes_[i]); });
       if (!thread) {
-        interruptions_.add();
+        interruptions_.end();
         return std::unexpected(thread.error());
       }
       threads.push_back(std::move(*thread));
@@ -70,7 +70,7 @@ class Mix {
     auto run = run_load(load.options, interruptions_, on_progress, &line);
     if (!run) {
       outcome.error = {.message = fmt::format("load {}: {}", load.name, run.error().message)};
-      interruptions_.add();
+      interruptions_.end();
       return;
     }
     run->facts.start = since_first(line);

@@ -44,6 +44,7 @@ void RunCommand::add_to(CLI::App& command) {
   command.add_option("-t,--threads", threads_, "worker threads (1)")->option_text("N");
   command.add_option("--cpus", cpus_, "pin the workers to these CPUs, in turn")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::NonNegativeNumber)
       ->option_text("LIST");
   command.add_option("--depth", depth_, "requests on a connection at once (1)")->option_text("N");
@@ -74,6 +75,7 @@ void RunCommand::add_more(CLI::App& command) {
       ->option_text("TIME");
   command.add_option("--method", method_, "http: the request's method (GET)")->option_text("M");
   command.add_option("-H,--header", headers_, "http: a header line more, several times")
+      ->allow_extra_args(false)
       ->option_text("LINE");
   command.add_option("--body", body_, "http: the request's body")->option_text("TEXT");
   command.add_option("--assert", assert_, "conditions to meet, 'p99<2ms,err==0'; else exit 3")
@@ -84,6 +86,7 @@ void RunCommand::add_more(CLI::App& command) {
   command.add_option("--start-rate", start_rate_, "with --rate max: where the search begins (1k)")
       ->option_text("N");
   command.add_option("--label", labels_, "NAME=TEXT for the outputs, several times")
+      ->allow_extra_args(false)
       ->option_text("LABEL");
   command.add_flag("--no-live", no_live_, "a line an interval on a terminal, too");
   command.add_option("--json", files_.json, "write everything to a file, for `report`")
@@ -104,6 +107,7 @@ void RunCommand::add_crowd(CLI::App& command) {
   command
       .add_option("--chaos", chaos_, fmt::format("chaos: {} (all)", fmt::join(chaos_kinds, ", ")))
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->option_text("LIST");
   command
       .add_option("--active", active_,
@@ -115,6 +119,7 @@ void RunCommand::add_crowd(CLI::App& command) {
       ->option_text("N");
   command.add_option("--watch-pid", watched_, "tell what these processes hold and use")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->option_text("PID");
 }
 
@@ -250,7 +255,7 @@ Result<void> RunCommand::check_use(RunOptions& options) const {
       {"--dials", crowd, "modes bulk, hold and chaos"},
       {"--size", sized, "modes rr and conn without a URL"},
       {"--answer-size", sized, "modes rr and conn without a URL"},
-      {"--no-verify", sized, "modes rr and conn without a URL"},
+      {"--no-verify", sized, "modes rr, bulk, and conn without a URL"},
       {"--method", http, "mode http, or conn with a URL"},
       {"--header", http, "mode http, or conn with a URL"},
       {"--body", http, "mode http, or conn with a URL"},

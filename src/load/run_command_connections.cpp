@@ -44,6 +44,7 @@ void RunCommand::add_connections(CLI::App& command) {
       .add_option("--connect-to", connect_to_,
                   "connect to these instead, in turn; Host and SNI stay the target's")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->option_text("LIST");
   command
       .add_option("--keepalive-requests", keepalive_requests_,

@@ -31,7 +31,7 @@ void RunCommand::add_shape(CLI::App& command) {
       ->check(CLI::Range(1U, largest_burst))
       ->option_text("N");
   command.add_flag("--no-catchup", no_catchup_,
-                   "open loop: skip what cannot begin within 1ms of its time; hides stalls");
+                   "open loop: skip what finds no free connection or comes 1ms late; hides stalls");
   command.add_flag("--closed", closed_, "closed loop: the next operation begins when one ends");
   command
       .add_option("-d,--duration", duration_, "how long (10s); with --rate max: an attempt (3s)")

@@ -17,6 +17,7 @@ void RunCommand::add_tls(CLI::App& command) {
       ->option_text("FILE");
   command.add_option("--sni", server_names_, "names to ask for, in turn (the target's host)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->option_text("LIST");
   command
       .add_option("--resume", resume_, "share of the connections that resume a session, 0 to 1 (0)")

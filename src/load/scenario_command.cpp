@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "failed.h"
 #include "mix.h"
 #include "outputs.h"
 #include "penstock/load/command_line.h"
@@ -22,11 +23,6 @@ namespace {
 /// Options of `run` that are about all loads.
 constexpr std::string_view allowed[] = {"target", "--scenario", "--mode", "--label",  "--json",
                                         "--csv",  "--html",     "--hgrm", "--no-live"};
-
-int failed(const Error& error) {
-  fmt::print(stderr, "penstock-load: {}\n", error.message);
-  return exit_wrong;
-}
 
 int misread(const config::Diagnostics& errors) {
   for (const config::Diagnostic& error : errors) fmt::print(stderr, "{}\n", error.text());

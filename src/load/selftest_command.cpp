@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "failed.h"
 #include "manual.h"
 #include "option_values.h"
 #include "penstock/base/cpus.h"
@@ -152,15 +153,9 @@ Result<Duration> SelftestCommand::duration() const {
 
 int SelftestCommand::run() const {
   const auto duration = this->duration();
-  if (!duration) {
-    fmt::print(stderr, "penstock-load: {}\n", duration.error().message);
-    return exit_usage;
-  }
+  if (!duration) return failed(duration.error(), exit_usage);
   auto signals = Signals::take();
-  if (!signals) {
-    fmt::print(stderr, "penstock-load: {}\n", signals.error().message);
-    return exit_wrong;
-  }
+  if (!signals) return failed(signals.error());
   std::vector<std::size_t> numbers = only_;
   if (numbers.empty()) {
     for (std::size_t i = 1; i <= all_checks.size(); ++i) numbers.push_back(i);

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "failed.h"
 #include "manual.h"
 #include "option_values.h"
 #include "penstock/base/json.h"
@@ -18,11 +19,6 @@ namespace {
 constexpr const char* beside_examples =
     "\nTo `penstock-load run` with another --answer-size the echo answers in that size and checks\n"
     "the requests. Ctrl-C ends it and prints what it has seen, one JSON line.";
-
-int failed(const Error& error) {
-  fmt::print(stderr, "penstock-load: {}\n", error.message);
-  return exit_wrong;
-}
 
 std::string text_of(const Served& seen, const Histogram& delays) {
   Json json;

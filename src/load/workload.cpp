@@ -63,6 +63,8 @@ Result<std::unique_ptr<Workload>> Workload::create(const RunOptions& options) {
     auto checked = check_local_ports(options.socket.local_ports);
     if (!checked) return fail(fmt::format("--port-range: {}", checked.error().message));
   }
+  auto buffers = check_buffers(options.socket.send_buffer, options.socket.receive_buffer);
+  if (!buffers) return fail(fmt::format("--sndbuf, --rcvbuf: {}", buffers.error().message));
   if (options.mode != Mode::chaos) return made;
   auto hello = make_hello(options);
   if (!hello) return std::unexpected(hello.error());
@@ -204,12 +206,15 @@ std::unique_ptr<Engine> Workload::make_crowd(Context& context, tls::Context* tls
 /// A crowd for each kind, all of them of plain TCP: a handshake would spoil what they do.
 void Workload::add_chaos(Worker::Engines& engines, Context& context, std::uint32_t worker) const {
   const auto kinds = static_cast<std::uint32_t>(options_.chaos.size());
+  std::uint64_t number = sum_before(options_.connections, options_.threads, worker);
   for (std::uint32_t i = 0; i < kinds; ++i) {
     const CrowdOptions options{
         .connections = part_of(share_of(worker), kinds, i),
+        .first_number = number,
         .dials_per_second = options_.dials_per_second / (options_.threads * kinds),
         .dials_before = false,
         .seed = options_.seed + (std::uint64_t{worker} * kinds) + i};
+    number += options.connections;
     const ChaosKind kind = options_.chaos[i];
     engines.push_back(std::make_unique<Crowd>(
         context, options, make_dialer(context, nullptr, worker),

@@ -92,12 +92,15 @@ std::string_view Endpoint::path() const noexcept {
 }
 
 std::string Endpoint::host() const {
+  return family() == AF_INET6 ? fmt::format("[{}]", bare_host()) : bare_host();
+}
+
+std::string Endpoint::bare_host() const {
   if (is_unix()) return fmt::format("unix:{}", path());
   if (!is_ip()) return "unspecified";
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(family(), address_bytes().data(), text.data(), text.size());
-  if (family() == AF_INET) return text.data();
-  return fmt::format("[{}]", text.data());
+  return text.data();
 }
 
 std::string Endpoint::to_string() const {

@@ -99,6 +99,29 @@ Result<void> check_local_ports(PortRange range) {
                           range.first, range.last, first, last, path));
 }
 
+Result<void> check_buffers(int send, int receive) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return fail_errno("cannot open a socket", errno);
+  struct Asked {
+    int option;
+    int bytes;
+    const char* sysctl;
+  };
+  for (const Asked& asked : {Asked{SO_SNDBUF, send, "net.core.wmem_max"},
+                             Asked{SO_RCVBUF, receive, "net.core.rmem_max"}}) {
+    if (asked.bytes == 0) continue;
+    int got = 0;
+    socklen_t size = sizeof got;
+    set_option(fd.get(), SOL_SOCKET, asked.option, asked.bytes);
+    if (::getsockopt(fd.get(), SOL_SOCKET, asked.option, &got, &size) != 0) got = 0;
+    // The kernel doubles it, for its own structures.
+    if (got / 2 >= asked.bytes) continue;
+    return fail(fmt::format("{} bytes of buffer are more than the {} that {} allows", asked.bytes,
+                            got / 2, asked.sysctl));
+  }
+  return {};
+}
+
 void configure_connection(int fd, int family, const ConnectionOptions& options) noexcept {
   if (options.receive_buffer > 0) set_option(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
   if (options.send_buffer > 0) set_option(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer);

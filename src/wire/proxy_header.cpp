@@ -15,12 +15,6 @@ constexpr char version_2_proxy = 0x21;
 constexpr char tcp_over_v4 = 0x11;
 constexpr char tcp_over_v6 = 0x21;
 
-/// Without the brackets of an IPv6 address.
-std::string bare_host(const Endpoint& endpoint) {
-  const std::string host = endpoint.host();
-  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
-}
-
 void put_16(std::string& to, std::size_t number) {
   to += static_cast<char>(number >> 8);
   to += static_cast<char>(number & 0xff);
@@ -33,8 +27,8 @@ std::string proxy_header(ProxyVersion version, const Endpoint& source,
   PENSTOCK_ASSERT(source.is_ip() && source.family() == destination.family());
   const bool v4 = source.family() == AF_INET;
   if (version == ProxyVersion::v1) {
-    return fmt::format("PROXY TCP{} {} {} {} {}\r\n", v4 ? 4 : 6, bare_host(source),
-                       bare_host(destination), source.port(), destination.port());
+    return fmt::format("PROXY TCP{} {} {} {} {}\r\n", v4 ? 4 : 6, source.bare_host(),
+                       destination.bare_host(), source.port(), destination.port());
   }
   std::string header(signature);
   header += version_2_proxy;

@@ -192,7 +192,7 @@ def wall_clock(t):
     load_tool = {"run_options.cpp",  # when a run began
                  # And the dates of certificates.
                  "run_command_tls.cpp", "serve_command.cpp", "selftest_counters.cpp",
-                 "selftest_peers.cpp"}
+                 "selftest_peers.cpp", "calibrate.cpp"}
     expect(users <= penstock | load_tool, f"these use it: {users}")
 
 

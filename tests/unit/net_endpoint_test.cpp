@@ -95,12 +95,14 @@ TEST_CASE("the parts of an address", "[net]") {
   CHECK(v4.is_ip());
   CHECK(v4.port() == 443);
   CHECK(v4.host() == "10.1.2.3");
+  CHECK(v4.bare_host() == "10.1.2.3");
   CHECK(std::vector<int>(v4.address_bytes().begin(), v4.address_bytes().end()) ==
         std::vector{10, 1, 2, 3});
 
   const Endpoint v6 = parsed("[2001:db8::1]:443");
   CHECK(v6.family() == AF_INET6);
   CHECK(v6.host() == "[2001:db8::1]");
+  CHECK(v6.bare_host() == "2001:db8::1");
   REQUIRE(v6.address_bytes().size() == 16);
   CHECK(v6.address_bytes()[0] == 0x20);
   CHECK(v6.address_bytes()[15] == 1);

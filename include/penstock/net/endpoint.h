@@ -49,6 +49,8 @@ class Endpoint {
   /// The address alone, for a Host header or a log field: "10.0.0.1", "[::1]",
   /// "unix:/run/app.sock".
   [[nodiscard]] std::string host() const;
+  /// The same, an IPv6 address without its brackets, as protocols and libraries take it.
+  [[nodiscard]] std::string bare_host() const;
 
   friend bool operator==(const Endpoint& a, const Endpoint& b) noexcept;
 

@@ -63,6 +63,10 @@ struct ConnectionOptions {
 /// the range is not within the system's own, and would be passed over in silence.
 [[nodiscard]] Result<void> check_local_ports(PortRange range);
 
+/// Whether a socket gets buffers of so many bytes; 0: is not asked for. Error: the system allows
+/// less, and would cut the size in silence.
+[[nodiscard]] Result<void> check_buffers(int send, int receive);
+
 /// Sets TCP_NODELAY and the options but `source`. Failures are ignored: the connection works
 /// without them, and the only causes are a peer that is already gone or a kernel without the
 /// option.
