@@ -15,6 +15,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from catch_report import read_catch
@@ -253,21 +254,20 @@ def run_tiers(totals, target):
     """The end-to-end suite by tier: the first alone, as it measures time, the others side by side
     with those modules of the first that measure none.
     """
-    def run_tier(tier):
-        name, pattern = tier
-        if name == "shortage":
-            return run_shortage(target)
+    def run_part(name, tier, pattern):
         step = f"{target.name} e2e {name}"
-        options = ["--tier", target.tiers[0] if name == "load" else name, "-k", pattern]
+        options = ["--tier", tier, "-k", pattern]
         return step, end_to_end(target, step, options, target.limits["e2e"])
 
-    first = (target.tiers[0], f"^(?!{UNTIMED_MODULES})")
-    others = [*((tier, "") for tier in target.tiers[1:]), ("load", f"^{UNTIMED_MODULES}")]
+    timed, *rest = target.tiers
+    first = partial(run_part, timed, timed, f"^(?!{UNTIMED_MODULES})")
+    others = [partial(run_part, tier, tier, "") for tier in rest]
+    others.append(partial(run_part, "load", timed, f"^{UNTIMED_MODULES}"))
     if target.shortage:
-        others.append(("shortage", SHORTAGE_MODULES))
+        others.append(partial(run_shortage, target))
     with ThreadPoolExecutor(len(others)) as pool:
-        for tiers in ([first], others):
-            for step, outcome in pool.map(run_tier, tiers):
+        for parts in ([first], others):
+            for step, outcome in pool.map(lambda run_it: run_it(), parts):
                 count(totals, step, outcome)
 
 
