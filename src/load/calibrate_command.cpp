@@ -5,15 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 
 #include "calibrate.h"
-#include "failed.h"
 #include "manual.h"
 #include "option_values.h"
 #include "penstock/base/cpus.h"
 #include "penstock/load/command_line.h"
 #include "penstock/load/units.h"
+#include "saying.h"
 
 namespace penstock::load {
 namespace {
@@ -40,11 +39,6 @@ Result<Cpus> choose_cpus(const std::vector<int>& asked) {
     }
   }
   return Cpus{.server = asked[0], .client = asked[1]};
-}
-
-void say(const std::string& text) {
-  fmt::print("{}", text);
-  std::fflush(stdout);
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <optional>
 #include <span>
 #include <utility>
@@ -15,12 +14,12 @@
 
 #include "commands.h"
 #include "coordinator.h"
-#include "failed.h"
 #include "judge.h"
 #include "manual.h"
 #include "metrics.h"
 #include "outputs.h"
 #include "penstock/load/report_text.h"
+#include "saying.h"
 #include "search.h"
 
 namespace penstock::load {
@@ -47,14 +46,12 @@ class Teller {
   explicit Teller(bool live) : live_(live) {}
   void tell(const LiveState& state) {
     const auto columns = live_ ? terminal_columns() : std::nullopt;
-    fmt::print("{}", columns ? live_view(state, *columns, std::exchange(redraw_, Redraw::again))
-                             : live_line(state));
-    std::fflush(stdout);
+    say(columns ? live_view(state, *columns, std::exchange(redraw_, Redraw::again))
+                : live_line(state));
   }
   /// An attempt of a search has ended.
   void tell(const Step& step) {
-    fmt::print("{}", attempt_line(step));
-    std::fflush(stdout);
+    say(attempt_line(step));
     redraw_ = Redraw::first;
   }
 
@@ -71,15 +68,14 @@ int run(const RunCommand& command, const std::string& command_line) {
   options->command_line = command_line;
   Interruptions interruptions(*signals);
   Teller teller(options->live);
-  MetricsServer metrics;
+  std::optional<MetricsServer> metrics;
   if (options->metrics_at) {
-    if (auto started = metrics.start(*options->metrics_at); !started)
+    if (auto started = metrics.emplace().start(*options->metrics_at); !started)
       return failed(started.error());
-    fmt::print(stderr, "metrics on http://{}/metrics\n", metrics.at().to_string());
+    fmt::print(stderr, "metrics on http://{}/metrics\n", metrics->at().to_string());
   }
-  const bool public_metrics = options->metrics_at.has_value();
-  const auto progress = [&teller, &metrics, public_metrics](const LiveState& state) {
-    if (public_metrics && state.total != nullptr) metrics.publish(*state.total);
+  const auto progress = [&teller, &metrics](const LiveState& state) {
+    if (metrics && state.total != nullptr) metrics->publish(*state.total);
     teller.tell(state);
   };
   const auto attempt = [&teller](const Step& step) { teller.tell(step); };

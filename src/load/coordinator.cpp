@@ -28,13 +28,6 @@ constexpr Duration closing_time = 2s;
 constexpr Duration handover_patience = 100ms;
 constexpr Duration interrupted_patience = 1s;
 
-/// Does not change, so it is asked for once: a load that begins among others is not to disturb
-/// them.
-const Result<io::FeatureSet>& kernel_features() {
-  static const Result<io::FeatureSet> features = io::probe_features({});
-  return features;
-}
-
 class Run {
  public:
   Run(const RunOptions& options, Interruptions& interruptions,

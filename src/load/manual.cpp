@@ -65,9 +65,9 @@ constexpr std::string_view latency_text =
     "operation that it held up; service time counts from the first byte sent; what lies between "
     "is the generator's lag. With --no-catchup an operation is skipped and counted as never sent "
     "when no connection is free at its time, or the generator comes to it more than 1 ms late: the "
-    "load is even, but stalls do not show in the latencies any more. In the closed loop "
-    "(--closed) an operation begins when one has ended, "
-    "and a target that stalls slows its own judge down: results are labelled as such.";
+    "load is even, but stalls do not show in the latencies any more. In the closed loop (--closed) "
+    "an operation begins when one has ended, and a target that stalls slows its own judge down: "
+    "results are labelled as such.";
 
 constexpr std::string_view signals_text =
     "SIGINT (Ctrl-C) and SIGTERM end a run early: what is under way has a second to end, the "

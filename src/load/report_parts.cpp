@@ -127,8 +127,7 @@ std::vector<std::string> warnings_of(const RunFacts& facts) {
   if (!facts.settings.catch_up) {
     warnings.emplace_back(
         "no catching up: operations that could not begin in time were skipped, so a stall that "
-        "kept "
-        "them from it does not show in these latencies (coordinated omission)");
+        "kept them from it does not show in these latencies (coordinated omission)");
   }
   return warnings;
 }

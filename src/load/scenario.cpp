@@ -71,12 +71,7 @@ class Reader {
       if (target->kind != Kind::text) error(*target, mismatch(*target, "a text"));
       if (target_.empty()) target_ = target->text;
     }
-    if (const auto length = read_time(document_.root, "duration")) {
-      length_ = *length;
-      if (length_ == Duration::zero()) {
-        error(*document_.root.find("duration"), "duration 0s: expected more than nothing");
-      }
-    }
+    length_ = read_time(document_.root, "duration", read_positive_duration).value_or(length_);
     if (const Node* rate = document_.root.find("rate"); rate != nullptr) read_rate(*rate);
     read_tables();
   }
@@ -106,7 +101,8 @@ class Reader {
   }
 
   /// nullopt where there is none, or a wrong one.
-  std::optional<Duration> read_time(const Node& table, std::string_view key) {
+  std::optional<Duration> read_time(const Node& table, std::string_view key,
+                                    decltype(read_duration)& read_value) {
     const Node* node = table.find(key);
     if (node == nullptr) return std::nullopt;
     if (node->kind != Kind::text) {
@@ -114,7 +110,7 @@ class Reader {
       return std::nullopt;
     }
     Duration time{};
-    const auto read = read_duration(key, node->text, time);
+    const auto read = read_value(key, node->text, time);
     if (read) return time;
     error(*node, read.error().message);
     return std::nullopt;
@@ -168,7 +164,7 @@ class Reader {
   void read_load(const Node& table, std::optional<std::uint32_t> weight) {
     ScenarioLoad& load = scenario_.emplace_back();
     load.name = read_name(table);
-    load.start = read_time(table, "start").value_or(Duration::zero());
+    load.start = read_time(table, "start", read_duration).value_or(Duration::zero());
     if (!weight) return;  // what comes of it would be wrong, too
     GivenOptions given{.target = target_, .arguments = {"--label=load=" + load.name}};
     for (const std::string& label : for_all_.labels) {

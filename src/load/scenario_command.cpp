@@ -5,17 +5,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <mutex>
 #include <vector>
 
-#include "failed.h"
 #include "mix.h"
 #include "outputs.h"
 #include "penstock/load/command_line.h"
 #include "penstock/load/report_text.h"
 #include "report_mix.h"
+#include "saying.h"
 
 namespace penstock::load {
 namespace {
@@ -37,8 +36,7 @@ class Teller {
   }
   void tell(const ScenarioLoad& load, const LiveState& state) {
     const std::lock_guard lock(mutex_);
-    fmt::print("{:<{}}  {}", load.name, width_, live_line(state));
-    std::fflush(stdout);
+    say(fmt::format("{:<{}}  {}", load.name, width_, live_line(state)));
   }
 
  private:

@@ -68,8 +68,7 @@ class LoadTable {
     for (const Node& entry : table_.children) read_entry(entry);
     if (errors_.size() > errors_before) return std::nullopt;
     std::vector<std::string> arguments = std::move(given_.arguments);
-    // In front, as options that take several values would take it for one more.
-    if (!given_.target.empty()) arguments.insert(arguments.begin(), given_.target);
+    if (!given_.target.empty()) arguments.push_back(given_.target);
     std::ranges::reverse(arguments);
     try {
       app_.parse(std::move(arguments));

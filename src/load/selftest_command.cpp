@@ -5,15 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 
-#include "failed.h"
 #include "manual.h"
 #include "option_values.h"
 #include "penstock/base/cpus.h"
 #include "penstock/load/command_line.h"
 #include "penstock/load/units.h"
 #include "report_parts.h"
+#include "saying.h"
 #include "selftest_checks.h"
 
 namespace penstock::load {
@@ -68,11 +67,6 @@ Findings try_check(Bench& bench, const CheckInfo& check) {
   findings.interrupted = bench.interrupted();
   if (!done && !findings.interrupted) findings.problem = done.error().message;
   return findings;
-}
-
-void say(const std::string& text) {
-  fmt::print("{}", text);
-  std::fflush(stdout);
 }
 
 class Selftest {

@@ -5,13 +5,13 @@
 
 #include <CLI/CLI.hpp>
 
-#include "failed.h"
 #include "manual.h"
 #include "option_values.h"
 #include "penstock/base/json.h"
 #include "penstock/base/log.h"
 #include "penstock/load/command_line.h"
 #include "penstock/load/units.h"
+#include "saying.h"
 
 namespace penstock::load {
 namespace {
@@ -115,10 +115,7 @@ Result<void> ServeCommand::check_use(ServiceKind kind) const {
 
 int ServeCommand::run() const {
   auto options = this->options();
-  if (!options) {
-    fmt::print(stderr, "penstock-load: {}\n", options.error().message);
-    return exit_usage;
-  }
+  if (!options) return failed(options.error(), exit_usage);
   auto signals = Signals::take();
   if (!signals) return failed(signals.error());
   Serving serving(*options);

@@ -14,7 +14,7 @@
 namespace penstock::load {
 
 Result<void> Serving::open() {
-  auto features = io::probe_features({});
+  const auto& features = kernel_features();
   if (!features) return std::unexpected(features.error());
   features_ = *features;
   (void)raise_descriptor_limit((std::uint64_t{options_.connections} * options_.threads) + 64);

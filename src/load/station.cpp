@@ -5,6 +5,11 @@
 
 namespace penstock::load {
 
+const Result<io::FeatureSet>& kernel_features() {
+  static const Result<io::FeatureSet> features = io::probe_features({});
+  return features;
+}
+
 Result<void> Station::run() const {
   for (;;) {
     auto more = worker->turn();

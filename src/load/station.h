@@ -15,6 +15,10 @@
 
 namespace penstock::load {
 
+/// What all workers of this process may use. It does not change, so it is asked for once: a load or
+/// a server that begins among others is not to disturb them. Error: as probe_features() says.
+[[nodiscard]] const Result<io::FeatureSet>& kernel_features();
+
 struct Station {
   io::LinuxKernel kernel;
   std::unique_ptr<tls::Context> context;
