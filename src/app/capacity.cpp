@@ -1,12 +1,14 @@
-// The arithmetic of descriptors.
+// The arithmetic of descriptors and of pipes.
 #include "penstock/app/capacity.h"
 
 #include <algorithm>
+#include <fstream>
 
 namespace penstock::app {
 namespace {
 
 constexpr std::uint64_t per_session = 2;
+constexpr std::uint64_t per_pipe = 2;
 
 // A shard's ring, its event, and connections that a multishot accept brings in beyond the limit
 // before it is cancelled: they are parked.
@@ -28,7 +30,20 @@ constexpr std::uint64_t most_connections = 1'000'000;
 std::uint64_t descriptors_for(std::uint64_t connections, const DescriptorNeeds& needs) noexcept {
   const std::uint64_t probes = needs.probes == 0 ? 0 : needs.probes + for_health;
   return per_session * connections + needs.listening_sockets + per_shard * needs.shards + probes +
-         reserve;
+         per_pipe * needs.pipes + reserve;
+}
+
+std::uint64_t pipe_memory_share() {
+  constexpr std::uint64_t page = 4096;
+  constexpr std::uint64_t kernels_default = 16384;
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/sys/fs/pipe-user-pages-soft") >> pages;
+  return (pages == 0 ? kernels_default : pages) * page / 2;  // 0: no limit, or not to be read
+}
+
+std::size_t pipes_for(std::uint64_t bytes, std::size_t pipe_size,
+                      std::uint64_t descriptor_limit) noexcept {
+  return std::min(bytes / pipe_size, descriptor_limit / (8 * per_pipe));
 }
 
 Capacity capacity_for(std::uint64_t limit, const DescriptorNeeds& needs,

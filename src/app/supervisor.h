@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -107,6 +108,7 @@ class Supervisor {
   std::uint32_t shard_count_ = 1;
   std::uint32_t max_connections_ = 0;
   std::atomic<std::uint32_t> process_sessions_{0};
+  std::optional<io::PipeBudget> pipe_budget_;
   stats::Names names_;
   std::vector<std::unique_ptr<stats::ShardCounters>> counters_;
   std::vector<std::unique_ptr<const relay::Routing>> routings_;

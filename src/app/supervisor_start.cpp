@@ -92,12 +92,20 @@ std::expected<void, StartError> Supervisor::plan_capacity() {
   cpus_ = allowed_cpus();
   shard_count_ = config_.process.shards.value_or(shards_for(cpus_.size(), cpu_quota()));
 
-  const DescriptorNeeds needs{
+  DescriptorNeeds needs{
       .listening_sockets = socket_count(config_, shard_count_),
       .shards = shard_count_,
       .probes = std::min<std::size_t>(checked_backends(config_), health::Checker::probes_at_once)};
   const auto wanted = config_.process.max_connections;
-  const std::uint64_t limit = raise_descriptor_limit(descriptors_for(wanted.value_or(0), needs));
+  std::uint64_t limit = raise_descriptor_limit(descriptors_for(wanted.value_or(0), needs));
+  if (features_.has(io::Feature::splice)) {
+    const std::uint64_t memory =
+        config_.process.pipe_memory ? *config_.process.pipe_memory : pipe_memory_share();
+    constexpr std::size_t pipe_size = relay::SpliceRules{}.pipe_size;
+    needs.pipes = pipes_for(memory, pipe_size, limit);
+    pipe_budget_.emplace(needs.pipes * pipe_size);
+    limit = raise_descriptor_limit(descriptors_for(wanted.value_or(0), needs));
+  }
   const Capacity capacity = capacity_for(limit, needs, wanted);
   if (capacity.connections == 0) {
     return refuse(
@@ -174,6 +182,8 @@ std::unique_ptr<Supervisor::ShardThread> Supervisor::make_shard(ShardId id) {
                                     .process_sessions = &process_sessions_,
                                     .counters = counters_[id.value].get(),
                                     .records = access_log_ ? &access_log_->ring(id) : nullptr,
+                                    .pipe_budget = pipe_budget_ ? &*pipe_budget_ : nullptr,
+                                    .splice = {},
                                     .supervisor_event = event_.get()};
   const bool pinned = config_.process.pin && !cpus_.empty();
   const int cpu = pinned ? cpus_[id.value % cpus_.size()] : -1;

@@ -57,6 +57,19 @@ void read_io_disable(const Value& value, Process& process) {
   }
 }
 
+void read_splice(const Value& value, Process& process) {
+  bool on = true;
+  value.read(on);
+  if (!on) process.io_disable.add(io::Feature::splice);
+}
+
+void read_pipe_memory(const Value& value, Process& process) {
+  constexpr std::uint64_t mib = 1024 * 1024;
+  std::uint64_t bytes = 0;
+  value.read_size(bytes, {.least = mib, .most = mib * mib});
+  if (bytes != 0) process.pipe_memory = bytes;
+}
+
 using ProcessKey = Key<Process>;
 constexpr std::array process_table = {
     ProcessKey{"shards", read_shards},
@@ -66,6 +79,8 @@ constexpr std::array process_table = {
     ProcessKey{"hash_seed",
                [](const Value& v, Process& p) { v.read(p.hash_seed, IntegerRange{}); }},
     ProcessKey{"io_disable", read_io_disable},
+    ProcessKey{"splice", read_splice},
+    ProcessKey{"pipe_memory", read_pipe_memory},
 };
 
 /// Words that somebody would write for on or off. As a path they would silently make a file of that

@@ -189,6 +189,22 @@ void Value::read(Duration& field, DurationRange range) const {
   field = *parsed;
 }
 
+void Value::read_size(std::uint64_t& field, SizeRange range) const {
+  const auto given = text("a size in quotes, such as \"64KiB\"");
+  if (!given) return;
+  const auto parsed = parse_size(*given);
+  if (!parsed) {
+    source_->error(place(), fmt::format("{}: {}", path_, parsed.error().message));
+    return;
+  }
+  if (*parsed < range.least || *parsed > range.most) {
+    error(fmt::format("must be from {} to {}, not {}", size_text(range.least),
+                      size_text(range.most), quote(*given)));
+    return;
+  }
+  field = *parsed;
+}
+
 std::vector<Entry> entries_of(const toml::table& table, const Value& value) {
   std::vector<Entry> entries;
   for (const auto& [key, node] : table) {

@@ -62,6 +62,11 @@ struct DurationRange {
   bool may_be_off = true;  ///< "0s" turns it off
 };
 
+struct SizeRange {
+  std::uint64_t least = 0;  ///< bytes
+  std::uint64_t most = 0;
+};
+
 template <class Enum>
 struct Choice {
   std::string_view name;
@@ -99,6 +104,7 @@ class Value {
   // Stores what is there, or reports and leaves the field as it was.
   void read(bool& field) const;
   void read(Duration& field, DurationRange range = {}) const;
+  void read_size(std::uint64_t& field, SizeRange range) const;
   template <std::integral Integer>
   void read(Integer& field, IntegerRange range) const {
     if (const auto value = integer(range)) field = static_cast<Integer>(*value);

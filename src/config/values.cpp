@@ -94,6 +94,14 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return static_cast<std::uint64_t>(*value);
 }
 
+std::string size_text(std::uint64_t bytes) {
+  const Unit* unit = size_units.data();
+  for (const Unit& larger : size_units) {
+    if (bytes > 0 && bytes % static_cast<std::uint64_t>(larger.scale) == 0) unit = &larger;
+  }
+  return fmt::format("{}{}", bytes / static_cast<std::uint64_t>(unit->scale), unit->name);
+}
+
 Result<std::vector<StatusRange>> parse_statuses(std::string_view text) {
   std::vector<StatusRange> ranges;
   std::size_t at = 0;

@@ -2,6 +2,7 @@
 // settled here.
 #include "penstock/io/linux_kernel.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -9,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <ctime>
 
@@ -123,6 +125,35 @@ std::uint32_t LinuxKernel::retransmits(int fd) noexcept {
   socklen_t length = sizeof(tcp);
   const int result = ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp, &length);
   return result == 0 ? tcp.tcpi_total_retrans : 0;
+}
+
+int LinuxKernel::open_pipe(std::size_t size, PipeEnds& ends) noexcept {
+  std::array<int, 2> fds{};
+  if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) return -errno;
+  const int room = ::fcntl(fds[1], F_SETPIPE_SZ, static_cast<int>(size));
+  if (room < 0 || static_cast<std::size_t>(room) < size) {
+    const int status = room < 0 ? -errno : -EPERM;
+    ::close(fds[0]);
+    ::close(fds[1]);
+    return status;
+  }
+  ends = {.read = fds[0], .write = fds[1]};
+  return 0;
+}
+
+int LinuxKernel::splice(int from, int to, std::size_t most) noexcept {
+  // Not SPLICE_F_MORE: TCP would hold the end of what it is given back.
+  const auto moved = ::splice(from, nullptr, to, nullptr, most, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  return moved >= 0 ? static_cast<int>(moved) : -errno;
+}
+
+void LinuxKernel::never_wait(int fd) noexcept {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+void LinuxKernel::set_low_watermark(int fd, std::size_t bytes) noexcept {
+  const int mark = static_cast<int>(bytes);
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
 }
 
 void LinuxKernel::close(int fd) noexcept { ::close(fd); }

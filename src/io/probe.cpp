@@ -1,9 +1,11 @@
 // What this kernel's io_uring can do, found out by doing it: uname lies in both directions
 // (backports, containers). Runs once at start, in the supervisor, on rings and sockets of its own,
 // a few milliseconds in all.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -139,6 +141,17 @@ bool try_multishot_accept(FeatureSet base) {
   return (cqe->flags & IORING_CQE_F_MORE) != 0;
 }
 
+/// No feature of the ring; a seccomp profile may still forbid it.
+bool try_splice() {
+  SocketPair pair;
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return false;
+  const UniqueFd read_end(ends[0]);
+  const UniqueFd write_end(ends[1]);
+  if (::send(pair.far.get(), "x", 1, MSG_NOSIGNAL) != 1) return false;
+  return ::splice(pair.near.get(), nullptr, write_end.get(), nullptr, 1, SPLICE_F_NONBLOCK) == 1;
+}
+
 bool try_feature(FeatureSet base, Feature feature) {
   switch (feature) {
     case Feature::buffer_ring:
@@ -160,6 +173,8 @@ bool try_feature(FeatureSet base, Feature feature) {
       return try_multishot_accept(base);
     case Feature::poll_first:
       return try_poll_first(base);
+    case Feature::splice:
+      return try_splice();
   }
   return false;
 }

@@ -87,6 +87,12 @@ void Ring::send(Op& op, int fd, std::span<const std::byte> bytes) noexcept {
   tag(*sqe, op);
 }
 
+void Ring::wait_readable(Op& op, int fd) noexcept {
+  io_uring_sqe* sqe = take_sqe(op, OpKind::readable);
+  io_uring_prep_poll_add(sqe, fd, POLLIN);
+  tag(*sqe, op);
+}
+
 void Ring::watch_writable(Op& op, int fd) noexcept {
   io_uring_sqe* sqe = take_sqe(op, OpKind::writable);
   io_uring_prep_poll_multishot(sqe, fd, POLLOUT);

@@ -9,8 +9,10 @@
 #include "penstock/base/intrusive_list.h"
 #include "penstock/io/buffer_pool.h"
 #include "penstock/io/kernel.h"
+#include "penstock/io/pipe_pool.h"
 #include "penstock/io/ring.h"
 #include "penstock/relay/routing.h"
+#include "penstock/relay/splicing.h"
 #include "penstock/stats/counters.h"
 #include "penstock/stats/session_record.h"
 #include "penstock/time/timer_wheel.h"
@@ -23,12 +25,15 @@ enum class Role : std::uint8_t { loop, acceptor, session };
 class Session;
 struct OfListener;  ///< tags of the lists that a session is on
 struct OfBackend;
+struct Splicing;
 struct Ended;
 
 struct Context {
   io::Kernel& kernel;
   io::Ring& ring;
   io::BufferPool& buffers;
+  io::PipePool& pipes;
+  const SpliceRules& splice_rules;
   TimerWheel& timers;
   const Routing& routing;
   stats::ShardCounters& counters;
@@ -38,7 +43,9 @@ struct Context {
   std::uint64_t nameless_clients = 0;  ///< numbers the clients of unix sockets
   std::vector<IntrusiveList<Session, OfListener>> by_listener;  ///< every session, by ListenerId
   std::vector<IntrusiveList<Session, OfBackend>> by_backend;  ///< the connected ones, by BackendId
-  IntrusiveList<Session, Ended> ended;                        ///< to be released by the shard
+  IntrusiveList<Session, Splicing> splicing;  ///< those with a direction on the splice path
+  Timer splice_timer;                         ///< runs while there are any
+  IntrusiveList<Session, Ended> ended;        ///< to be released by the shard
 };
 
 }  // namespace penstock::relay

@@ -12,14 +12,6 @@ namespace {
 
 constexpr auto session_role = static_cast<std::uint8_t>(Role::session);
 
-stats::CloseReason reset_by(Side side) noexcept {
-  return side == Side::front ? stats::CloseReason::client_reset : stats::CloseReason::backend_reset;
-}
-stats::CloseReason timed_out_by(Side side) noexcept {
-  return side == Side::front ? stats::CloseReason::client_timeout
-                             : stats::CloseReason::backend_timeout;
-}
-
 }  // namespace
 
 Session::Session(Context& context, ListenerId listener, int client_fd)
@@ -64,6 +56,9 @@ void Session::on_completion(const io::Completion& completion) {
         break;
       case io::OpKind::send:
         on_sent(side, completion);
+        break;
+      case io::OpKind::readable:
+        pump(side);
         break;
       case io::OpKind::writable:
         if (planted(Planted::last_event_ignored) && !completion.op.in_flight) break;
@@ -131,8 +126,9 @@ void Session::on_received(Side from, const io::Completion& completion) {
   if (planted(Planted::no_rearm_after_enobufs) && what == wire::Leg::Received::no_buffer) return;
   if (phase_ == Phase::preface) return pump_preface();
   PENSTOCK_ASSERT(phase_ == Phase::relaying);  // nothing is received while dialing
-  if (what == wire::Leg::Received::reset) return fail(from, reset_by(from));
-  if (what == wire::Leg::Received::timed_out) return fail(from, timed_out_by(from));
+  if (completion.result > 0) note_received(from, static_cast<std::size_t>(completion.result));
+  if (what == wire::Leg::Received::reset || what == wire::Leg::Received::timed_out)
+    return fail(from, lost(from, completion.result));
   pump(from);
   // Encrypting may have waited for the rest of a handshake message of this peer.
   if (!pipe(other(from)).empty()) pump(other(from));
@@ -142,8 +138,7 @@ void Session::on_sent(Side to, const io::Completion& completion) {
   wire::Leg& sink = leg(to);
   if (!sink.sent(completion.result, context_.ring)) {
     if (phase_ != Phase::relaying) return close(CloseReason::client_gone, Ending::abort);
-    return fail(to, io::fate_of(completion.result) == io::Fate::timed_out ? timed_out_by(to)
-                                                                          : reset_by(to));
+    return fail(to, lost(to, completion.result));
   }
   if (phase_ == Phase::preface) return pump_preface();
   if (phase_ == Phase::dialing) return sink.arm_send(context_.ring);
@@ -156,6 +151,7 @@ void Session::on_writable(Side to) {
   wire::Leg& sink = leg(to);
   sink.became_writable();
   sink.arm_send(context_.ring);
+  if (splice(other(to)).pipe) pump(other(to));
 }
 
 /// Does whatever the direction from `from` can do next.
@@ -163,6 +159,7 @@ void Session::pump(Side from) {
   wire::Leg& source = leg(from);
   wire::Leg& sink = leg(other(from));
   if (phase_ != Phase::relaying) return;
+  if (splice(from).pipe) return pump_spliced(from);
   const wire::Leg::Stream stream = source.decode(pipe(from), context_.buffers);
   if (sink.broken) {  // nobody takes these bytes any more
     pipe(from).clear();
@@ -178,7 +175,9 @@ void Session::pump(Side from) {
   if (!pipe(from).empty() || !sink.flushed()) return;  // reads wait while the sink is blocked
   if (!source.needs_input()) return;  // the engine waits for room in what this leg sends
   if (source.stream_ended || source.input_ended) return end_direction(from);
-  if (!source.receive_op.in_flight) source.arm_receive(context_.buffers, context_.ring);
+  if (source.receive_op.in_flight) return;
+  if (begin_splice(from)) return pump_spliced(from);
+  source.arm_receive(context_.buffers, context_.ring);
 }
 
 /// Everything that came from `from` has been handed on (or has nowhere to go): passes its end on.
@@ -196,12 +195,21 @@ void Session::end_direction(Side from) {
   if (sink.broken || sink.fin_sent) return;
   if (const int result = sink.finish(context_.kernel, context_.buffers); result < 0) {
     sink.dead = sink.broken = true;
-    return fail(other(from), result == -EPROTO ? CloseReason::tls_error : reset_by(other(from)));
+    return fail(other(from),
+                result == -EPROTO ? CloseReason::tls_error : lost(other(from), result));
   }
   sink.arm_send(context_.ring);
   if (planted(Planted::full_close) && sink.fin_sent)
     return close(CloseReason::finished, Ending::clean);
   if (front_.fin_sent && back_.fin_sent) close(CloseReason::finished, Ending::clean);
+}
+
+/// Why a session ends whose socket of `side` gave `result`, which killed it.
+Session::CloseReason Session::lost(Side side, int result) noexcept {
+  const bool front = side == Side::front;
+  if (io::fate_of(result) == io::Fate::timed_out)
+    return front ? CloseReason::client_timeout : CloseReason::backend_timeout;
+  return front ? CloseReason::client_reset : CloseReason::backend_reset;
 }
 
 /// The leg of `side` broke. What was received from it is still delivered; what was meant for it is

@@ -26,7 +26,10 @@
 
 namespace penstock::relay {
 
-class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public ListHook<Ended> {
+class Session : public ListHook<OfListener>,
+                public ListHook<OfBackend>,
+                public ListHook<Splicing>,
+                public ListHook<Ended> {
  public:
   /// Backends that one session dials at most; pools.*.connect_tries cannot be larger.
   static constexpr std::size_t max_tries = 16;
@@ -37,6 +40,8 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   void begin();
   void on_completion(const io::Completion& completion);
   void on_timer();
+  /// Of a session that splices, once every splice_interval.
+  void on_splice_timer();
   /// Aborts it, whatever it does.
   void cut(stats::CloseReason reason);
 
@@ -49,6 +54,18 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
     abort,    ///< RST to both
   };
   using CloseReason = stats::CloseReason;
+
+  /// A direction whose bytes go from socket to socket through a pipe of the kernel's, while it has
+  /// one: those of bulk data between plain legs.
+  struct Splice {
+    io::Pipe pipe;
+    std::uint64_t moved = 0;       ///< bytes, since it has the pipe
+    std::uint64_t moved_then = 0;  ///< as of the last splice timer
+    std::uint64_t answered = 0;    ///< bytes of the other direction, as of the last splice timer
+    std::uint64_t alone_from = 0;  ///< so many had been moved when that last changed
+    std::uint32_t slow = 0;        ///< intervals in a row in which hardly anything was moved
+    bool raised = false;           ///< the source's low watermark
+  };
 
   [[nodiscard]] wire::Leg& leg(Side side) noexcept { return side == Side::front ? front_ : back_; }
   [[nodiscard]] wire::Slice& pipe(Side from) noexcept { return pipes_[index(from)]; }
@@ -69,7 +86,24 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   void pump(Side from);
   void end_direction(Side from);
   void fail(Side side, CloseReason reason);
+  [[nodiscard]] static CloseReason lost(Side side, int result) noexcept;
   void on_quiet();
+
+  /// What came in a direction that is copied, lately and without an answer.
+  struct Run {
+    Instant began{};
+    std::size_t bytes = 0;
+  };
+
+  // session_splice.cpp
+  void note_received(Side from, std::size_t bytes) noexcept;
+  [[nodiscard]] bool begin_splice(Side from);
+  void pump_spliced(Side from);
+  [[nodiscard]] bool fill(Side from);
+  [[nodiscard]] bool drain(Side from);
+  void end_splice(Side from);
+  void set_watermark(Side from);
+  [[nodiscard]] Splice& splice(Side from) noexcept { return splices_[index(from)]; }
 
   // session_dial.cpp
   void dial();
@@ -102,6 +136,8 @@ class Session : public ListHook<OfListener>, public ListHook<OfBackend>, public 
   wire::Leg front_;
   wire::Leg back_;
   std::array<wire::Slice, 2> pipes_;  // bytes of each direction's stream, between decode and encode
+  std::array<Splice, 2> splices_;
+  std::array<Run, 2> runs_;
   Endpoint client_;
   ListenerId listener_;
   Phase phase_ = Phase::preface;

@@ -32,6 +32,8 @@ void Session::close(CloseReason reason, Ending ending) {
   closing_deadline_ = context_.now + (ending == Ending::flush ? flush_patience : delivery_patience);
   closing_pause_ = first_pause;
   pipes_ = {};
+  end_splice(Side::front);
+  end_splice(Side::back);
   settle();
 }
 

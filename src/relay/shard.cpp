@@ -51,6 +51,7 @@ class Shard::Loop {
        balance::Liveness liveness, const std::vector<LentListener>& listeners)
       : ring_(std::move(ring)),
         buffers_(std::move(buffers)),
+        pipes_(ring_->kernel(), options.pipe_budget, options.splice.pipe_size),
         timers_(ring_->kernel().now()),
         sessions_(std::move(sessions)),
         options_(options),
@@ -61,6 +62,8 @@ class Shard::Loop {
             .kernel = ring_->kernel(),
             .ring = *ring_,
             .buffers = *buffers_,
+            .pipes = pipes_,
+            .splice_rules = options_.splice,
             .timers = timers_,
             .routing = routing,
             .counters = *options.counters,
@@ -70,6 +73,8 @@ class Shard::Loop {
             .by_listener =
                 std::vector<IntrusiveList<Session, OfListener>>(routing.listeners.size()),
             .by_backend = std::vector<IntrusiveList<Session, OfBackend>>(routing.backends.size()),
+            .splicing = {},
+            .splice_timer = {},
             .ended = {}},
         acceptor_(context_, sessions_, listeners,
                   {.max_connections = options.max_connections,
@@ -158,12 +163,25 @@ class Shard::Loop {
   void on_timer(Timer& timer) {
     if (&timer == &trim_timer_) {
       buffers_->trim();
+      pipes_.trim();
       timers_.schedule(trim_timer_, context_.now + trim_interval);
+    } else if (&timer == &context_.splice_timer) {
+      on_splice_timer();
     } else if (acceptor_.owns(timer)) {
       acceptor_.resume();
     } else {
       static_cast<Session*>(timer.owner)->on_timer();
     }
+  }
+
+  void on_splice_timer() {
+    for (Session* session = context_.splicing.front(); session != nullptr;) {
+      Session* next = context_.splicing.next(*session);  // it may leave the list
+      session->on_splice_timer();
+      session = next;
+    }
+    if (!context_.splicing.empty())
+      timers_.schedule(context_.splice_timer, context_.now + options_.splice.interval);
   }
 
   /// Gives the slots of ended sessions back and lets waiting connections have them.
@@ -193,6 +211,7 @@ class Shard::Loop {
 
   std::unique_ptr<io::Ring> ring_;
   std::unique_ptr<io::BufferPool> buffers_;
+  io::PipePool pipes_;
   TimerWheel timers_;
   Slab<Session> sessions_;
   ShardOptions options_;

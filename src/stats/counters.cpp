@@ -116,11 +116,17 @@ Json to_json(Shards shards, const Names& names) {
   faults["buffer_shortages"] = sum(shards, &ShardCounters::buffer_shortages);
   faults["records_dropped"] = sum(shards, &ShardCounters::records_dropped);
 
+  Json splice = Json::object();
+  splice["begun"] = sum(shards, &ShardCounters::splices);
+  splice["ended"] = sum(shards, &ShardCounters::splices_ended);
+  splice["pipes_refused"] = sum(shards, &ShardCounters::pipes_refused);
+
   Json json = Json::object();
   json["sessions"] = sessions_json(all, sum(shards, &ShardCounters::parked));
   json["listeners"] = std::move(listeners);
   json["backends"] = std::move(backends);
   json["faults"] = std::move(faults);
+  json["splice"] = std::move(splice);
   json["receives"] = sum(shards, &ShardCounters::receives);
   json["turns"] = sum(shards, &ShardCounters::turns);
   return json;

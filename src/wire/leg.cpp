@@ -81,15 +81,12 @@ Leg::Received Leg::received(const io::Completion& completion, io::BufferPool& bu
 }
 
 bool Leg::sent(int result, io::Ring& ring) noexcept {
+  if (!survives(result)) {
+    outgoing.clear();
+    return false;
+  }
   bool cut_short = result == -EAGAIN;
-  if (result < 0) {
-    const io::Fate fate = io::fate_of(result);
-    if (fate != io::Fate::again && fate != io::Fate::cancelled && fate != io::Fate::no_buffer) {
-      dead = broken = true;
-      outgoing.clear();
-      return false;
-    }
-  } else {
+  if (result >= 0) {
     const auto taken = static_cast<std::size_t>(result);
     // Less than it was offered: what has been encrypted since then does not count.
     cut_short = taken < offered_;
@@ -99,9 +96,36 @@ bool Leg::sent(int result, io::Ring& ring) noexcept {
       outgoing.consumed(taken);
     }
   }
-  full_ = cut_short && !drained_;
-  if (full_ && !writable_op.in_flight) ring.watch_writable(writable_op, fd);
+  if (cut_short && !drained_) mark_full(ring);
   return true;
+}
+
+bool Leg::spliced_in(int result) noexcept {
+  PENSTOCK_ASSERT(result != 0);
+  if (survives(result)) return true;
+  input_ended = true;
+  return false;
+}
+
+bool Leg::spliced_out(int result, io::Ring& ring) noexcept {
+  if (!survives(result)) return false;
+  if (result == -EAGAIN) mark_full(ring);
+  return true;
+}
+
+/// False: the socket is dead.
+bool Leg::survives(int result) noexcept {
+  if (result >= 0) return true;
+  const io::Fate fate = io::fate_of(result);
+  if (fate == io::Fate::again || fate == io::Fate::cancelled || fate == io::Fate::no_buffer)
+    return true;
+  dead = broken = true;
+  return false;
+}
+
+void Leg::mark_full(io::Ring& ring) noexcept {
+  full_ = true;
+  if (!writable_op.in_flight) ring.watch_writable(writable_op, fd);
 }
 
 bool Leg::quiesce(io::Ring& ring) noexcept {

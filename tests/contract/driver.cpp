@@ -78,6 +78,12 @@ io::Op& Driver::watch_writable(int fd) {
   return op;
 }
 
+io::Op& Driver::wait_readable(int fd) {
+  io::Op& op = new_op(fd);
+  ring_->wait_readable(op, fd);
+  return op;
+}
+
 io::Op& Driver::connect(const Endpoint& peer) {
   opened_ = own(world_.kernel().open_socket(peer, {}));
   peers_.push_back(peer);

@@ -44,6 +44,7 @@ class Driver {
   io::Op& receive_now(int fd, std::span<std::byte> to);
   io::Op& send(int fd, std::string bytes);
   io::Op& watch_writable(int fd);
+  io::Op& wait_readable(int fd);
   /// Opens a socket too; its descriptor is opened().
   io::Op& connect(const Endpoint& peer);
   [[nodiscard]] int opened() const noexcept { return opened_; }

@@ -8,6 +8,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -78,6 +79,7 @@ class LinuxServer final : public Server {
 }  // namespace
 
 LinuxWorld::LinuxWorld() {
+  std::signal(SIGPIPE, SIG_IGN);  // as the process that serves does
   const auto probed = io::probe_features({});
   REQUIRE(probed.has_value());
   features_ = *probed;

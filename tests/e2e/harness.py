@@ -139,6 +139,7 @@ class Penstock:
     def wait_ready(self, seconds=15):
         self.wait_log(r"^ready: ", seconds)
         self.baseline = self.descriptors()
+        self.pipes_at_ready = self.pipe_ends()
 
     def signal(self, number):
         """SIGTERM or SIGINT."""
@@ -289,6 +290,9 @@ class Penstock:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def pipe_ends(self):
+        return sum(name.startswith("pipe:") for name in self._open_files())
+
     def rss(self):
         """Resident bytes."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
@@ -334,7 +338,9 @@ class Penstock:
 
     def _verify_descriptors(self):
         deadline = time.monotonic() + pace.slow(FAILING_PATIENCE if self.context.failing else 3)
-        while self.descriptors() > self.baseline + self._probes():
+        # Pipes that bulk went through are kept for some seconds; test_splice sees them go.
+        while (self.descriptors() - max(0, self.pipe_ends() - self.pipes_at_ready)
+               > self.baseline + self._probes()):
             if time.monotonic() > deadline:
                 raise Problem(
                     f"{self.descriptors()} descriptors open, {self.baseline} at ready: "
@@ -349,7 +355,13 @@ class Penstock:
 
     def _open_files(self):
         folder = f"/proc/{self.pid}/fd"
-        return sorted(os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
+        names = []
+        for fd in os.listdir(folder):
+            try:
+                names.append(os.readlink(f"{folder}/{fd}"))
+            except OSError:
+                pass  # closed meanwhile
+        return sorted(names)
 
     def _verify_counters(self):
         if not self.snapshots:

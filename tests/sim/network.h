@@ -57,6 +57,9 @@ class Stream {
 
   /// A receive would not say -EAGAIN.
   [[nodiscard]] bool readable() const noexcept;
+  /// The same for whoever waits: data counts only from the low watermark on, or when no more fits.
+  [[nodiscard]] bool ready() const noexcept;
+  void set_low_watermark(std::size_t bytes) noexcept;
   /// A third of the send buffer is free, or a send would fail: what poll(2) calls writable.
   [[nodiscard]] bool writable() const noexcept;
   /// The peer has ended its stream: Linux tells that to every poll, asked for or not.
@@ -83,6 +86,12 @@ class Stream {
   [[nodiscard]] bool is_unix() const noexcept { return local_.is_unix() || remote_.is_unix(); }
   /// When a byte last passed between the application and it; the beginning of time: never.
   [[nodiscard]] Instant last_moved() const noexcept { return last_moved_; }
+  /// Since when there is something to receive that nobody has received; never: there is nothing.
+  [[nodiscard]] Instant waiting_since() const noexcept {
+    return in_.empty() ? never : waiting_since_;
+  }
+  /// When all that was sent had arrived; never: it has not.
+  [[nodiscard]] Instant drained_at() const noexcept { return out_.empty() ? drained_at_ : never; }
   /// The application has not let go of it.
   [[nodiscard]] bool held() const noexcept { return !closed_; }
 
@@ -91,6 +100,7 @@ class Stream {
   void kick();
   void deliver();
   bool deliver_data();
+  void arrive(std::string_view bytes);
   void fail(int error) noexcept;
   void receive_fin() noexcept;
   void note_room() noexcept;
@@ -109,6 +119,9 @@ class Stream {
   std::size_t receive_buffer_;
   std::uint64_t arrived_ = 0;
   Instant last_moved_ = Instant::min();
+  Instant waiting_since_ = Instant::min();
+  Instant drained_at_ = Instant::min();
+  std::size_t low_watermark_ = 1;
   int error_ = 0;  // sk_err: told to whoever asks first
   std::uint64_t writable_events_ = 0;
   bool room_wanted_ = false;  // a send was cut short: SOCK_NOSPACE

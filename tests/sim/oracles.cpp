@@ -68,6 +68,28 @@ void World::check_choice(const stats::SessionRecord& record) {
   PENSTOCK_ASSERT(chosen || (record.tries > 1 && current > 1));
 }
 
+/// No byte lies about in production's kernel that could be handed on.
+void World::check_flow() {
+  flow_checked_ = kernel_.now();
+  for (const Client& client : clients_) {
+    if (client.end == nullptr || client.end->is_tls() || client.end->garbage()) continue;
+    for (const RemoteEnd* server : servers_of(*client.end)) {
+      const Stream& front = client.end->stream().peer();
+      const Stream& back = server->stream().peer();
+      check_flow(front, back);
+      check_flow(back, front);
+    }
+  }
+}
+
+void World::check_flow(const Stream& from, const Stream& to) const {
+  constexpr Duration soon = 200ms;
+  if (from.is_unix() || to.is_unix()) return;  // what is acknowledged there is another matter
+  if (!from.held() || !to.held() || from.dead() || to.dead()) return;
+  const Instant possible = std::max(from.waiting_since(), to.drained_at());
+  PENSTOCK_ASSERT(possible == never || kernel_.timeline().now() - possible < soon);
+}
+
 /// Whether the session was as idle as it was said to be: no byte passed production's sockets.
 void World::check_idle(const Client& client) const {
   const Instant began = kernel_.timeline().now() - client.record->duration;

@@ -32,6 +32,8 @@ struct Faults {
   double late_cancel = 0;          ///< what could complete does so before the cancel finds it
   double open_socket_fails = 0;    ///< -EMFILE or -EAFNOSUPPORT
   double no_local_port = 0;        ///< connect: -EADDRNOTAVAIL
+  double pipe_fails = 0;           ///< -EPERM or -EMFILE
+  double pipe_full_early = 0;      ///< a pipe takes no more although there is room
   Duration turn_cost_max{};        ///< processor time that a turn takes
   /// Entries of a completion ring that is opened, when it asks for more; 0: as many as it asks for.
   std::uint32_t completion_entries = 0;
@@ -62,6 +64,10 @@ class SimKernel final : public io::Kernel {
   int shutdown_write(int fd) noexcept override;
   [[nodiscard]] std::size_t unacknowledged(int fd) noexcept override;
   [[nodiscard]] std::uint32_t retransmits(int /*fd*/) noexcept override { return 0; }
+  [[nodiscard]] int open_pipe(std::size_t size, io::PipeEnds& ends) noexcept override;
+  [[nodiscard]] int splice(int from, int to, std::size_t most) noexcept override;
+  void never_wait(int fd) noexcept override;
+  void set_low_watermark(int fd, std::size_t bytes) noexcept override;
   void close(int fd) noexcept override;
   void close_with_reset(int fd) noexcept override;
 
@@ -105,6 +111,9 @@ class SimKernel final : public io::Kernel {
   [[nodiscard]] int add(std::shared_ptr<Socket> socket);
   [[nodiscard]] std::shared_ptr<Socket> remove(int fd);
   int accept_from(Socket& listener);
+  [[nodiscard]] bool asked_for(const Socket& socket, std::uint8_t opcode) const noexcept;
+  int splice_in(Socket& from, Socket& to, std::size_t most);
+  int splice_out(Socket& from, Socket& to, std::size_t most);
 
   void submit(Queue& queue);
   void check_duties(const Queue& queue, const Request& request) const;

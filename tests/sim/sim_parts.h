@@ -16,14 +16,22 @@
 
 namespace penstock::sim {
 
-/// What a descriptor stands for: one of a listener, a connection, an event, or a socket that is not
-/// connected (yet).
+/// A pipe of the kernel's, which both its ends hold.
+struct SimPipe {
+  std::string bytes;
+  std::size_t size = 0;
+};
+
+/// What a descriptor stands for: one of a listener, a connection, an event, an end of a pipe, or a
+/// socket that is not connected (yet).
 struct SimKernel::Socket {
   Listener* listener = nullptr;
   Stream* stream = nullptr;
   std::shared_ptr<Dial> dial;
   bool is_event = false;
   std::uint64_t event_count = 0;
+  std::shared_ptr<SimPipe> pipe;
+  bool never_waits = false;
 };
 
 /// The fields of an SQE that anybody here looks at.
@@ -46,6 +54,7 @@ struct SimKernel::Request {
   std::shared_ptr<Socket> socket;  ///< null: a cancel, whose result is fixed
   bool cancelled = false;
   std::optional<int> fixed;       ///< the result, known from the start
+  bool tried_at_once = false;     ///< of a receive: there was data, so no low watermark counts
   std::uint64_t events_seen = 0;  ///< of a poll: writable events told so far
   bool told_once = false;         ///< of a poll
   std::string snapshot;           ///< what a send was given; it may not change under way

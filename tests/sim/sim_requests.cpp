@@ -43,6 +43,11 @@ bool cancels_one(const Asked& asked) noexcept {
   return asked.opcode == IORING_OP_ASYNC_CANCEL && asked.op_flags == 0;
 }
 
+/// A poll for something to read, once.
+bool reads(const Asked& asked) noexcept {
+  return asked.opcode == IORING_OP_POLL_ADD && asked.op_flags == POLLIN && asked.length == 0;
+}
+
 bool overlap(const std::byte* a, std::size_t a_size, const std::byte* b,
              std::size_t b_size) noexcept {
   return a < b + b_size && b < a + a_size;
@@ -98,8 +103,10 @@ void SimKernel::check_duties(const Queue& queue, const Request& request) const {
       PENSTOCK_ASSERT(!same_ring || earlier.asked.user_data != asked.user_data);
       // Shards may share a unix listener; nothing else may be asked for twice.
       const bool may_repeat = asked.opcode == IORING_OP_ACCEPT && !same_ring;
-      PENSTOCK_ASSERT(may_repeat || earlier.socket != request.socket ||
-                      earlier.asked.opcode != asked.opcode);
+      const bool same = earlier.asked.opcode == asked.opcode &&
+                        (asked.opcode != IORING_OP_POLL_ADD ||
+                         earlier.asked.op_flags == asked.op_flags);  // to read, and to write
+      PENSTOCK_ASSERT(may_repeat || earlier.socket != request.socket || !same);
     }
   }
   switch (asked.opcode) {
@@ -118,7 +125,8 @@ void SimKernel::check_duties(const Queue& queue, const Request& request) const {
       break;
     case IORING_OP_POLL_ADD:
       PENSTOCK_ASSERT(socket.stream != nullptr);
-      PENSTOCK_ASSERT(asked.op_flags == POLLOUT && asked.length == IORING_POLL_ADD_MULTI);
+      PENSTOCK_ASSERT(reads(asked) ||
+                      (asked.op_flags == POLLOUT && asked.length == IORING_POLL_ADD_MULTI));
       break;
     case IORING_OP_READ:
       PENSTOCK_ASSERT(socket.is_event && asked.length == sizeof(std::uint64_t));
@@ -142,12 +150,14 @@ void SimKernel::start_connect(Request& request) {
   request.socket->dial = network_.dial(Endpoint(), request.peer);
 }
 
-/// Without poll-first a buffer is chosen at once, before there is anything to put into it.
+/// Without poll-first the socket is asked at once, and a buffer chosen before there is anything to
+/// put into it.
 void SimKernel::start_receive(const Queue& queue, Request& request) {
+  const bool polls_first = (request.asked.ioprio & IORING_RECVSEND_POLL_FIRST) != 0;
+  request.tried_at_once = !polls_first && request.socket->stream->readable();
   if (!chooses_buffer(request.asked)) return;
   const auto known = queue.groups.find(request.asked.buffer_group);
   PENSTOCK_ASSERT(known != queue.groups.end());
-  const bool polls_first = (request.asked.ioprio & IORING_RECVSEND_POLL_FIRST) != 0;
   if (!polls_first && known->second.posted.empty()) request.fixed = -ENOBUFS;
 }
 
@@ -208,8 +218,11 @@ bool SimKernel::can_complete(const Request& request) noexcept {
     case IORING_OP_CONNECT:
       return socket.dial->done;
     case IORING_OP_RECV:
-      return socket.stream->readable() || (request.asked.op_flags & MSG_DONTWAIT) != 0;
-    case IORING_OP_POLL_ADD:  // tells the state at first, then what wakes it up
+      return request.tried_at_once || socket.stream->ready() ||
+             (request.asked.op_flags & MSG_DONTWAIT) != 0;
+    case IORING_OP_POLL_ADD:
+      if (reads(request.asked)) return socket.stream->ready();
+      // tells the state at first, then what wakes it up
       return (socket.stream->writable() || socket.stream->peer_ended()) &&
              (!request.told_once || socket.stream->writable_events() != request.events_seen);
     case IORING_OP_READ:
@@ -329,6 +342,10 @@ bool SimKernel::attempt_send(Queue& queue, Request& request) {
 }
 
 bool SimKernel::attempt_poll(Queue& queue, Request& request) {
+  if (reads(request.asked)) {
+    post(queue, request, {.result = POLLIN, .flags = 0});
+    return false;
+  }
   request.told_once = true;
   request.events_seen = request.socket->stream->writable_events();
   const bool goes_on =

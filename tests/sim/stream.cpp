@@ -26,6 +26,7 @@ int Stream::receive(std::span<std::byte> to) {
     const std::size_t count = std::min(to.size(), in_.size());
     std::memcpy(to.data(), in_.data(), count);
     in_.erase(0, count);
+    waiting_since_ = network_.timeline().now();
     peer_->kick();  // the window opens
     if (is_unix()) peer_->note_room();
     last_moved_ = network_.timeline().now();
@@ -59,7 +60,7 @@ int Stream::send_unix(std::span<const std::byte> from) {
   const std::size_t count = std::min(from.size(), room());
   room_wanted_ = room_wanted_ || count < from.size();
   if (count == 0 && !from.empty()) return -EAGAIN;
-  peer_->in_.append(reinterpret_cast<const char*>(from.data()), count);
+  peer_->arrive({reinterpret_cast<const char*>(from.data()), count});
   arrived_ += count;
   return static_cast<int>(count);
 }
@@ -127,6 +128,22 @@ bool Stream::readable() const noexcept {
   return !in_.empty() || fin_received_ || error_ != 0 || dead_;
 }
 
+bool Stream::ready() const noexcept {
+  if (in_.empty()) return readable();
+  return in_.size() >= std::min(low_watermark_, receive_buffer_) || fin_received_ || error_ != 0 ||
+         dead_;
+}
+
+/// Linux: at most half of what the socket may hold. A unix socket does not care.
+void Stream::set_low_watermark(std::size_t bytes) noexcept {
+  low_watermark_ = is_unix() ? 1 : std::clamp<std::size_t>(bytes, 1, receive_buffer_ / 2);
+}
+
+void Stream::arrive(std::string_view bytes) {
+  if (in_.empty()) waiting_since_ = network_.timeline().now();
+  in_.append(bytes);
+}
+
 bool Stream::writable() const noexcept {
   return error_ != 0 || write_shut_ || dead_ || (is_unix() && peer_->closed_) ||
          room() >= send_buffer_ / 3;
@@ -186,7 +203,7 @@ void Stream::deliver() {
   if (vanished_ || peer_->vanished_) return;
   if (reset_queued_) {
     reset_queued_ = false;
-    if (!peer_->closed_) peer_->in_.append(out_);
+    if (!peer_->closed_) peer_->arrive(out_);
     arrived_ += out_.size();
     out_.clear();
     peer_->fail(ECONNRESET);
@@ -218,9 +235,10 @@ bool Stream::deliver_data() {
   if (count > 1 && network_.random().chance(network_.wire().split)) {
     count = network_.random().between(1, count);
   }
-  peer_->in_.append(out_, 0, count);
+  peer_->arrive(std::string_view(out_).substr(0, count));
   arrived_ += count;
   out_.erase(0, count);
+  drained_at_ = network_.timeline().now();
   note_room();
   return true;
 }

@@ -18,6 +18,10 @@ constexpr Duration patience = 40s;
 /// More than any seed needs; a shard that spins gets here.
 constexpr std::uint64_t turn_limit = 3'000'000;
 
+/// Of all shards: a pipe or three.
+constexpr std::uint64_t pipe_budget = 65536;
+constexpr Duration flow_interval = 50ms;
+
 Answer answer_of(Mood mood) noexcept {
   switch (mood) {
     case Mood::unreachable:
@@ -35,6 +39,7 @@ World::World(std::uint64_t seed, bool traced, std::span<const std::uint8_t> firs
     : seed_(seed),
       kernel_(Random(seed, first)),
       random_(kernel_.random()),
+      pipe_budget_(pipe_budget),
       liveness_(0),
       traced_(traced) {
   log::set_level(traced_ ? log::Level::info : log::Level::error);
@@ -203,6 +208,7 @@ void World::check_turn() {
     for (const auto& listener : counters->listener) active += listener.active.get();
   }
   PENSTOCK_ASSERT(active <= setup_.max_connections);
+  if (kernel_.now() - flow_checked_ >= flow_interval) check_flow();
   const Duration dialling = setup_.connect_timeout * setup_.connect_tries;
   const auto rounds = static_cast<int>(setup_.clients / setup_.max_connections);
   const Instant end = calm_at_ + patience + dialling * rounds;

@@ -39,6 +39,7 @@ struct Setup {
   Duration connect_timeout = 3s;
   int connect_tries = 3;
   balance::HashKey hash_key = balance::HashKey::source_ip;
+  std::optional<relay::SpliceRules> splice;
   Duration active_time = 4s;           ///< until then clients come and things go wrong
   std::optional<Duration> stop_after;  ///< stop_accepting comes early
   std::optional<Duration> cut_after;
@@ -102,6 +103,8 @@ class World {
 
   // oracles.cpp
   void check_turn();
+  void check_flow();
+  void check_flow(const Stream& from, const Stream& to) const;
   /// Prints how far everybody has come.
   void describe();
   void check_record(const stats::SessionRecord& record);
@@ -129,6 +132,7 @@ class World {
   std::vector<Backend> backends_;
   relay::Routing routing_;
   std::atomic<std::uint32_t> process_sessions_{0};
+  io::PipeBudget pipe_budget_;
   std::vector<std::unique_ptr<stats::ShardCounters>> counters_;
   std::vector<std::unique_ptr<stats::RecordRing>> records_;
   std::vector<std::unique_ptr<relay::Shard>> shards_;
@@ -143,6 +147,7 @@ class World {
   std::vector<std::pair<Instant, balance::Liveness>> pushed_;
   balance::Liveness liveness_;
   Instant calm_at_{};
+  Instant flow_checked_{};
   bool calm_ = false;
   bool stopping_ = false;
   bool cut_ = false;

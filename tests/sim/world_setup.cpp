@@ -42,6 +42,17 @@ void World::draw_setup() {
     health.rise = static_cast<int>(random_.between(1, 3));
     health.fall = static_cast<int>(random_.between(1, 3));
   }
+  if (random_.chance(0.7)) {
+    relay::SpliceRules& rules = setup_.splice.emplace();
+    rules.pipe_size = random_.between(1, 40'000);
+    rules.threshold = random_.between(1, 60'000);
+    rules.run = random_.duration(1ms, 200ms);
+    rules.least = random_.between(0, 10'000);
+    rules.interval = random_.duration(1ms, 20ms);
+    rules.slow_intervals = static_cast<std::uint32_t>(random_.between(1, 3));
+    rules.watermark_after = random_.below(60'000);
+    rules.watermark = random_.between(1, 60'000);
+  }
   setup_.active_time = random_.duration(500ms, 6s);
   if (random_.chance(0.25)) setup_.stop_after = random_.duration(0s, setup_.active_time);
   if (random_.chance(0.15)) setup_.cut_after = random_.duration(0s, setup_.active_time);
@@ -78,6 +89,8 @@ void World::draw_faults() {
               .late_cancel = some(0.8),
               .open_socket_fails = some(0.1),
               .no_local_port = some(0.1),
+              .pipe_fails = some(0.5),
+              .pipe_full_early = some(0.5),
               .turn_cost_max = Duration(random_.below(50'000)),
               .completion_entries = random_.chance(0.2) ? 2U : 0U};
   }
@@ -173,6 +186,10 @@ void World::make_shards() {
     options.process_sessions = &process_sessions_;
     options.counters = counters_.back().get();
     options.records = records_.back().get();
+    if (setup_.splice) {
+      options.pipe_budget = &pipe_budget_;
+      options.splice = *setup_.splice;
+    }
     auto shard = relay::Shard::create(kernel_, options, routing_, liveness_, lent);
     PENSTOCK_ASSERT(shard.has_value());
     shards_.push_back(std::move(*shard));

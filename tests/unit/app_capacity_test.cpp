@@ -23,6 +23,16 @@ TEST_CASE("a session takes two descriptors, everything else is counted beside th
   more = needs;
   more.probes += 5;
   CHECK(descriptors_for(1, more) - descriptors_for(1, needs) == 5);
+  more = needs;
+  more.pipes += 3;
+  CHECK(descriptors_for(1, more) - descriptors_for(1, needs) == 6);
+}
+
+TEST_CASE("pipes are as many as memory allows, and no more than an eighth of the descriptors",
+          "[app]") {
+  CHECK(pipes_for(1 << 20, 1 << 18, 1024) == 4);
+  CHECK(pipes_for((1 << 20) - 1, 1 << 18, 1024) == 3);
+  CHECK(pipes_for(1 << 30, 1 << 18, 1024) == 64);
 }
 
 TEST_CASE("what the limit cannot carry is clamped, what it can is left alone", "[app]") {

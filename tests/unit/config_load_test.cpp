@@ -174,6 +174,8 @@ max_connections = 5000
 shutdown_timeout = "0s"
 hash_seed = 9223372036854775807
 io_disable = ["defer_taskrun", "multishot_accept", "defer_taskrun"]
+splice = false
+pipe_memory = "16MiB"
 [log]
 access = "logs/access.log"
 level = "debug"
@@ -188,6 +190,8 @@ level = "debug"
   CHECK(config.process.io_disable.has(io::Feature::defer_taskrun));
   CHECK(config.process.io_disable.has(io::Feature::multishot_accept));
   CHECK_FALSE(config.process.io_disable.has(io::Feature::poll_first));
+  CHECK(config.process.io_disable.has(io::Feature::splice));
+  CHECK(config.process.pipe_memory == std::uint64_t{16} * 1024 * 1024);
   CHECK(config.log.access == "etc/logs/access.log");
   CHECK(config.log.level == log::Level::debug);
 }

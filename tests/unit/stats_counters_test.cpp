@@ -30,6 +30,7 @@ TEST_CASE("a process that has done nothing prints every figure as zero", "[stats
         R"("backends":{"app/a":{"connections":0,"failed_connects":0,"active":0,"bytes_in":0,)"
         R"("bytes_out":0,"closed":{}}},)"
         R"("faults":{"accept_errors":0,"buffer_shortages":0,"records_dropped":0},)"
+        R"("splice":{"begun":0,"ended":0,"pipes_refused":0},)"
         R"("receives":0,"turns":0})");
 }
 
@@ -79,11 +80,15 @@ TEST_CASE("faults and loop figures are summed each on its own", "[stats]") {
     shard->records_dropped.add(3);
     shard->receives.add(4);
     shard->turns.add(5);
+    shard->splices.add(6);
+    shard->splices_ended.add(7);
+    shard->pipes_refused.add(8);
   }
   const Json json = to_json(shards, names);
   CHECK(json["faults"].dump() == R"({"accept_errors":2,"buffer_shortages":4,"records_dropped":6})");
   CHECK(json["receives"] == 8);
   CHECK(json["turns"] == 10);
+  CHECK(json["splice"].dump() == R"({"begun":12,"ended":14,"pipes_refused":16})");
 }
 
 TEST_CASE("a shard that is older than a name counts as zero for it", "[stats]") {

@@ -13,7 +13,16 @@ struct DescriptorNeeds {
   std::size_t listening_sockets = 0;
   std::size_t shards = 0;
   std::size_t probes = 0;  ///< health checks that may run at once
+  std::size_t pipes = 0;   ///< for splicing
 };
+
+/// Bytes of pipes that the process may have together: half of what the kernel lets a user without
+/// privileges have (pipe(7), pipe-user-pages-soft), since there may be others of the same user.
+[[nodiscard]] std::uint64_t pipe_memory_share();
+/// The pipes that `bytes` are enough for; fewer where they would take more than an eighth of the
+/// descriptors.
+[[nodiscard]] std::size_t pipes_for(std::uint64_t bytes, std::size_t pipe_size,
+                                    std::uint64_t descriptor_limit) noexcept;
 
 /// Descriptors that have to be allowed for `connections` of them.
 [[nodiscard]] std::uint64_t descriptors_for(std::uint64_t connections,

@@ -38,7 +38,11 @@ namespace penstock {
   X(truncation_as_end, "a TLS stream without close_notify counts as ended properly")     \
   X(no_close_notify, "a TLS stream is ended by FIN alone")                               \
   X(plaintext_left, "decrypted bytes wait for the next receive")                         \
-  X(handshake_deadline_moves, "every byte of a handshake moves its deadline")
+  X(handshake_deadline_moves, "every byte of a handshake moves its deadline")            \
+  X(full_pipe_returned, "a pipe with bytes left in it is lent to the next one")          \
+  X(pipe_dropped, "a direction is copied again while bytes are in its pipe")             \
+  X(watermark_left, "the low watermark stays raised when a direction is copied again")   \
+  X(tail_forgotten, "nobody looks for what the low watermark hides")
 
 enum class Planted : std::uint8_t {
 #define PENSTOCK_X(name, wrong) name,

@@ -76,7 +76,8 @@ struct Process {
   std::optional<std::uint32_t> max_connections;  ///< absent: what RLIMIT_NOFILE allows
   Duration shutdown_timeout = 30s;  ///< of running sessions after SIGTERM; zero: no limit
   std::uint64_t hash_seed = 0;
-  io::FeatureSet io_disable;
+  io::FeatureSet io_disable;                 ///< with `splice = false`, splice among them
+  std::optional<std::uint64_t> pipe_memory;  ///< bytes; absent: half of what the user may have
 };
 
 struct Log {

@@ -24,6 +24,8 @@ namespace penstock::config {
 
 /// A whole number and one of B, KiB, MiB, GiB: "64KiB". In bytes.
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
+/// The text in the largest unit that makes it a whole number.
+[[nodiscard]] std::string size_text(std::uint64_t bytes);
 
 /// HTTP statuses and ranges of them, separated by commas: "200-399", "200", "200,204". Each is 100
 /// … 599; a range of interim ones only (RFC 9110, 15.2), which no check sees, is an error.

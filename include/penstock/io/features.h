@@ -23,7 +23,8 @@ namespace penstock::io {
   X(coop_taskrun, false, "5.19", "completions do not interrupt the shard")                  \
   X(registered_ring, false, "5.18", "the ring's descriptor is looked up once")              \
   X(multishot_accept, false, "5.19", "one submission accepts many connections")             \
-  X(poll_first, false, "5.19", "a receive on an empty socket is not tried twice")
+  X(poll_first, false, "5.19", "a receive on an empty socket is not tried twice")           \
+  X(splice, false, "2.6.17", "bulk data passes through the kernel without being copied")
 
 enum class Feature : std::uint8_t {
 #define PENSTOCK_X(name, required, since, gain) name,

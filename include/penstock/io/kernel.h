@@ -24,6 +24,11 @@ struct RingOptions {
   FeatureSet features;                       ///< as probe_features() found them
 };
 
+struct PipeEnds {
+  int read = -1;
+  int write = -1;
+};
+
 class Kernel {
  public:
   Kernel() = default;
@@ -64,6 +69,20 @@ class Kernel {
   [[nodiscard]] virtual std::size_t unacknowledged(int fd) noexcept = 0;
   /// Segments that TCP has sent again so far; 0 where it is not known.
   [[nodiscard]] virtual std::uint32_t retransmits(int fd) noexcept = 0;
+
+  /// A pipe that holds at least `size` bytes and never waits. 0, or -errno and no pipe: -EPERM when
+  /// the user's share of pipe memory is used up (pipe(7)), -EMFILE.
+  [[nodiscard]] virtual int open_pipe(std::size_t size, PipeEnds& ends) noexcept = 0;
+  /// Moves up to `most` bytes between a socket and a pipe without copying them: the number, 0 at
+  /// the end of the socket's stream, or -errno (-EAGAIN: the source is empty or the sink is full; a
+  /// pipe of many small pieces is full early). The socket must have been told not to wait, and
+  /// SIGPIPE be ignored.
+  [[nodiscard]] virtual int splice(int from, int to, std::size_t most) noexcept = 0;
+  /// From now on direct calls do not wait for this socket; requests through the ring still do.
+  virtual void never_wait(int fd) noexcept = 0;
+  /// Readiness is reported only from so many bytes on (SO_RCVLOWAT), or at the stream's end.
+  virtual void set_low_watermark(int fd, std::size_t bytes) noexcept = 0;
+
   virtual void close(int fd) noexcept = 0;
   /// Closes with RST: SO_LINGER {1, 0}, close. Nothing may be in flight on it.
   virtual void close_with_reset(int fd) noexcept = 0;

@@ -24,6 +24,10 @@ class LinuxKernel final : public Kernel {
   int shutdown_write(int fd) noexcept override;
   [[nodiscard]] std::size_t unacknowledged(int fd) noexcept override;
   [[nodiscard]] std::uint32_t retransmits(int fd) noexcept override;
+  [[nodiscard]] int open_pipe(std::size_t size, PipeEnds& ends) noexcept override;
+  [[nodiscard]] int splice(int from, int to, std::size_t most) noexcept override;
+  void never_wait(int fd) noexcept override;
+  void set_low_watermark(int fd, std::size_t bytes) noexcept override;
   void close(int fd) noexcept override;
   void close_with_reset(int fd) noexcept override;
 

@@ -9,7 +9,16 @@
 
 namespace penstock::io {
 
-enum class OpKind : std::uint8_t { accept, wake, connect, receive, send, writable, cancel };
+enum class OpKind : std::uint8_t {
+  accept,
+  wake,
+  connect,
+  receive,
+  send,
+  readable,
+  writable,
+  cancel
+};
 
 struct Op {
   explicit Op(void* its_owner, Side its_side = Side::front, std::uint8_t its_role = 0) noexcept

@@ -41,6 +41,8 @@ class Ring {
   /// kernel (which takes the peer's FIN for readiness), 128 times, and then given to a worker
   /// thread (seen on 6.18). `bytes` must live until the completion.
   void send(Op& op, int fd, std::span<const std::byte> bytes) noexcept;
+  /// Completes once `fd` can be read from (its low watermark counts), or has ended or broken.
+  void wait_readable(Op& op, int fd) noexcept;
   /// Completes each time that `fd` may have become writable, once at first, until cancelled or
   /// ended by the kernel.
   void watch_writable(Op& op, int fd) noexcept;

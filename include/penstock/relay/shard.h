@@ -12,7 +12,9 @@
 #include "penstock/balance/liveness.h"
 #include "penstock/base/ids.h"
 #include "penstock/io/kernel.h"
+#include "penstock/io/pipe_pool.h"
 #include "penstock/relay/routing.h"
+#include "penstock/relay/splicing.h"
 #include "penstock/stats/counters.h"
 #include "penstock/stats/session_record.h"
 
@@ -33,6 +35,8 @@ struct ShardOptions {
       nullptr;                               ///< how many the process has now; borrowed
   stats::ShardCounters* counters = nullptr;  ///< borrowed, written by this shard only
   stats::RecordRing* records = nullptr;      ///< borrowed; null: nobody wants session records
+  io::PipeBudget* pipe_budget = nullptr;     ///< of the process; borrowed; null: nothing is spliced
+  SpliceRules splice;
   int supervisor_event = -1;  ///< notified when listeners_released() becomes true; -1: nobody waits
 };
 

@@ -60,6 +60,9 @@ struct alignas(64) ShardCounters {
   Counter parked;            ///< connections accepted at the limit, waiting now
   Counter receives;          ///< completed receives with data
   Counter buffer_shortages;  ///< receives that found no posted buffer (ENOBUFS)
+  Counter splices;           ///< directions that went from copying to splicing
+  Counter splices_ended;     ///< … and back again, without having ended
+  Counter pipes_refused;     ///< … that found no pipe of full size
   Counter records_dropped;   ///< session-end records that the log did not take
 };
 
@@ -70,7 +73,8 @@ struct Names {
 };
 
 /// The process's figures as one object: {"sessions": {accepted, active, parked, closed: {reason:
-/// n}}, "listeners": {name: …}, "backends": {name: …}, "faults": {…}, "receives": n, "turns": n}.
+/// n}}, "listeners": {name: …}, "backends": {name: …}, "faults": {…}, "splice": {…}, "receives": n,
+/// "turns": n}.
 /// Reasons that did not occur are left out.
 [[nodiscard]] Json to_json(std::span<const std::unique_ptr<ShardCounters>> shards,
                            const Names& names);

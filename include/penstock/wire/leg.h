@@ -44,13 +44,22 @@ class Leg {
   /// Nothing waits to be sent or is being sent.
   [[nodiscard]] bool flushed() const noexcept { return outgoing.empty() && !send_op.in_flight; }
 
+  /// The socket took less than it was offered, and has not become writable since.
+  [[nodiscard]] bool full() const noexcept { return full_; }
+
   void arm_receive(io::BufferPool& buffers, io::Ring& ring) noexcept;
+  /// Waits for input without taking it: on the splice path it goes elsewhere.
+  void await_input(io::Ring& ring) noexcept { ring.wait_readable(receive_op, fd); }
   /// Sends what is outgoing, unless a send is in flight or the socket is full or dead.
   void arm_send(io::Ring& ring) noexcept;
   [[nodiscard]] Received received(const io::Completion& completion,
                                   io::BufferPool& buffers) noexcept;
   /// Takes a send's result into account. False when the socket is dead: fate_of(result) says how.
   [[nodiscard]] bool sent(int result, io::Ring& ring) noexcept;
+  /// The same of what came from the socket through a pipe (not of an end: a receive finds that),
+  /// and of what went to it.
+  [[nodiscard]] bool spliced_in(int result) noexcept;
+  [[nodiscard]] bool spliced_out(int result, io::Ring& ring) noexcept;
   /// The one step before a leg changes its path or its owner, or is closed: asks the kernel to let
   /// go of every request on the socket. True once it holds none; until then call it again after
   /// each completion. What a late receive brings stays in incoming, what was not sent in outgoing.
@@ -70,8 +79,8 @@ class Leg {
 
   int fd = -1;
   std::unique_ptr<tls::Engine> engine;  ///< null: plain, bytes pass as they are
-  io::Op receive_op;
-  io::Op send_op;      ///< also the connect of a leg that dials
+  io::Op receive_op;                    ///< on the splice path: waits for input
+  io::Op send_op;                       ///< also the connect of a leg that dials
   io::Op writable_op;  ///< watches the socket, from the first time that it took less than offered
   io::Op cancel_receive_op;
   io::Op cancel_send_op;     ///< of the connect or the watch: a send does not wait
@@ -85,8 +94,11 @@ class Leg {
       false;  ///< dead, or its stream is truncated or undecodable: an end of it is not a FIN
   bool notify_sent = false;  ///< close_notify was written to outgoing
   bool fin_sent = false;
+  bool never_waits = false;  ///< the socket was told so, for splicing
 
  private:
+  [[nodiscard]] bool survives(int result) noexcept;
+  void mark_full(io::Ring& ring) noexcept;
   [[nodiscard]] tls::Window open_window(io::BufferPool& buffers) noexcept;
   void close_window(const tls::Window& window) noexcept;
 
