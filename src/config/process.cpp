@@ -64,7 +64,7 @@ void read_splice(const Value& value, Process& process) {
 }
 
 void read_pipe_memory(const Value& value, Process& process) {
-  constexpr std::uint64_t mib = 1024 * 1024;
+  constexpr std::uint64_t mib = std::uint64_t{1} << 20;
   std::uint64_t bytes = 0;
   value.read_size(bytes, {.least = mib, .most = mib * mib});
   if (bytes != 0) process.pipe_memory = bytes;
