@@ -151,7 +151,7 @@ void Session::on_writable(Side to) {
   wire::Leg& sink = leg(to);
   sink.became_writable();
   sink.arm_send(context_.ring);
-  if (splice(other(to)).pipe) pump(other(to));
+  if (flow(other(to)).pipe) pump(other(to));
 }
 
 /// Does whatever the direction from `from` can do next.
@@ -159,7 +159,7 @@ void Session::pump(Side from) {
   wire::Leg& source = leg(from);
   wire::Leg& sink = leg(other(from));
   if (phase_ != Phase::relaying) return;
-  if (splice(from).pipe) return pump_spliced(from);
+  if (flow(from).pipe) return pump_spliced(from);
   const wire::Leg::Stream stream = source.decode(pipe(from), context_.buffers);
   if (sink.broken) {  // nobody takes these bytes any more
     pipe(from).clear();

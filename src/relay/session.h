@@ -40,8 +40,8 @@ class Session : public ListHook<OfListener>,
   void begin();
   void on_completion(const io::Completion& completion);
   void on_timer();
-  /// Of a session that splices, once every splice_interval.
-  void on_splice_timer();
+  /// Of a session that splices, once an interval; true when it has to be called again.
+  [[nodiscard]] bool on_splice_timer();
   /// Aborts it, whatever it does.
   void cut(stats::CloseReason reason);
 
@@ -55,16 +55,15 @@ class Session : public ListHook<OfListener>,
   };
   using CloseReason = stats::CloseReason;
 
-  /// A direction whose bytes go from socket to socket through a pipe of the kernel's, while it has
-  /// one: those of bulk data between plain legs.
-  struct Splice {
+  /// What decides whether a direction is copied or spliced. It is spliced while it has a pipe: its
+  /// bytes then go from socket to socket through that.
+  struct Flow {
     io::Pipe pipe;
-    std::uint64_t moved = 0;       ///< bytes, since it has the pipe
-    std::uint64_t moved_then = 0;  ///< as of the last splice timer
-    std::uint64_t answered = 0;    ///< bytes of the other direction, as of the last splice timer
-    std::uint64_t alone_from = 0;  ///< so many had been moved when that last changed
-    std::uint32_t slow = 0;        ///< intervals in a row in which hardly anything was moved
-    bool raised = false;           ///< the source's low watermark
+    Instant began{};           ///< of `alone`, while it is copied
+    std::uint64_t alone = 0;   ///< bytes that came since something small came the other way
+    std::uint32_t lately = 0;  ///< bytes spliced since the last splice timer
+    std::uint16_t slow = 0;    ///< splice timers in a row that found hardly any
+    bool raised = false;       ///< the source's low watermark
   };
 
   [[nodiscard]] wire::Leg& leg(Side side) noexcept { return side == Side::front ? front_ : back_; }
@@ -89,21 +88,17 @@ class Session : public ListHook<OfListener>,
   [[nodiscard]] static CloseReason lost(Side side, int result) noexcept;
   void on_quiet();
 
-  /// What came in a direction that is copied, lately and without an answer.
-  struct Run {
-    Instant began{};
-    std::size_t bytes = 0;
-  };
-
   // session_splice.cpp
   void note_received(Side from, std::size_t bytes) noexcept;
+  void note_size(Side from, std::size_t bytes) noexcept;
   [[nodiscard]] bool begin_splice(Side from);
   void pump_spliced(Side from);
   [[nodiscard]] bool fill(Side from);
   [[nodiscard]] bool drain(Side from);
+  void look_again() noexcept;
   void end_splice(Side from);
   void set_watermark(Side from);
-  [[nodiscard]] Splice& splice(Side from) noexcept { return splices_[index(from)]; }
+  [[nodiscard]] Flow& flow(Side from) noexcept { return flows_[index(from)]; }
 
   // session_dial.cpp
   void dial();
@@ -136,8 +131,7 @@ class Session : public ListHook<OfListener>,
   wire::Leg front_;
   wire::Leg back_;
   std::array<wire::Slice, 2> pipes_;  // bytes of each direction's stream, between decode and encode
-  std::array<Splice, 2> splices_;
-  std::array<Run, 2> runs_;
+  std::array<Flow, 2> flows_;
   Endpoint client_;
   ListenerId listener_;
   Phase phase_ = Phase::preface;

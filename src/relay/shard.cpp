@@ -175,12 +175,13 @@ class Shard::Loop {
   }
 
   void on_splice_timer() {
+    bool again = false;
     for (Session* session = context_.splicing.front(); session != nullptr;) {
       Session* next = context_.splicing.next(*session);  // it may leave the list
-      session->on_splice_timer();
+      again = session->on_splice_timer() || again;
       session = next;
     }
-    if (!context_.splicing.empty())
+    if (again && !context_.splice_timer.scheduled())
       timers_.schedule(context_.splice_timer, context_.now + options_.splice.interval);
   }
 

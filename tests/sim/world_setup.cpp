@@ -49,7 +49,7 @@ void World::draw_setup() {
     rules.run = random_.duration(1ms, 200ms);
     rules.least = random_.between(0, 10'000);
     rules.interval = random_.duration(1ms, 20ms);
-    rules.slow_intervals = static_cast<std::uint32_t>(random_.between(1, 3));
+    rules.slow_intervals = static_cast<std::uint16_t>(random_.between(1, 3));
     rules.watermark_after = random_.below(60'000);
     rules.watermark = random_.between(1, 60'000);
   }

@@ -20,7 +20,7 @@ struct SpliceRules {
   /// once are served in turns, so that a pause of tens of ms says nothing of one.
   std::size_t least = std::size_t{8} * 1024;
   Duration interval = 5ms;
-  std::uint32_t slow_intervals = 20;
+  std::uint16_t slow_intervals = 20;
   /// Once it has moved so many and not a byte came the other way, the socket is to report data only
   /// from `watermark` bytes on: fewer and larger moves. What stays below waits for the interval's
   /// end, which is why it has to be one long transfer and not a dialogue.
