@@ -88,7 +88,7 @@ void copy_burst(benchmark::State& state) {
     }
     path.take();
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * burst));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(burst));
 }
 
 void splice_burst(benchmark::State& state) {
@@ -109,7 +109,7 @@ void splice_burst(benchmark::State& state) {
     }
     path.take();
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * burst));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(burst));
 }
 
 /// A pipe that was used before, and one that has to be opened.
