@@ -21,9 +21,9 @@ struct SpliceRules {
   std::size_t least = std::size_t{8} * 1024;
   Duration interval = 5ms;
   std::uint16_t slow_intervals = 20;
-  /// Once it has moved so many and not a byte came the other way, the socket is to report data only
-  /// from `watermark` bytes on: fewer and larger moves. What stays below waits for the interval's
-  /// end, which is why it has to be one long transfer and not a dialogue.
+  /// Once it has moved so many and nothing small came the other way, the socket is to report data
+  /// only from `watermark` bytes on: fewer and larger moves. What stays below waits for the
+  /// interval's end, which is why it has to be one long transfer and not a dialogue.
   std::uint64_t watermark_after = std::uint64_t{16} * 1024 * 1024;
   std::size_t watermark = std::size_t{256} * 1024;
 };
