@@ -68,7 +68,7 @@ PipePool::PipePool(Kernel& kernel, PipeBudget* budget, std::size_t pipe_size)
 
 PipePool::~PipePool() {
   PENSTOCK_ASSERT(in_use_ == 0);
-  for (const PipeEnds& ends : free_) close(ends);
+  close_free();
 }
 
 Pipe PipePool::take() noexcept {
@@ -95,6 +95,12 @@ void PipePool::trim() noexcept {
     free_.erase(free_.begin());
   }
   lowest_free_ = free_.size();
+}
+
+void PipePool::close_free() noexcept {
+  for (const PipeEnds& ends : free_) close(ends);
+  free_.clear();
+  lowest_free_ = 0;
 }
 
 void PipePool::give_back(PipeEnds ends) noexcept { free_.push_back(ends); }

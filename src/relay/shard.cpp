@@ -181,6 +181,7 @@ class Shard::Loop {
       again = session->on_splice_timer() || again;
       session = next;
     }
+    if (context_.splicing.empty()) pipes_.close_free();
     if (again && !context_.splice_timer.scheduled())
       timers_.schedule(context_.splice_timer, context_.now + options_.splice.interval);
   }

@@ -183,6 +183,10 @@ TEMPLATE_TEST_CASE("pipes are lent within a budget, and one with bytes left is n
   CHECK(c.budget.left() == pipe_size);  // free for less than an interval
   c.pipes.trim();
   CHECK(c.budget.left() == 2 * pipe_size);
+  c.pipes.take().reset();
+  CHECK(c.budget.left() == pipe_size);
+  c.pipes.close_free();
+  CHECK(c.budget.left() == 2 * pipe_size);
 }
 
 }  // namespace penstock::contract

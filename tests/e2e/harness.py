@@ -139,7 +139,6 @@ class Penstock:
     def wait_ready(self, seconds=15):
         self.wait_log(r"^ready: ", seconds)
         self.baseline = self.descriptors()
-        self.pipes_at_ready = self.pipe_ends()
 
     def signal(self, number):
         """SIGTERM or SIGINT."""
@@ -290,9 +289,6 @@ class Penstock:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
-    def pipe_ends(self):
-        return sum(name.startswith("pipe:") for name in self._open_files())
-
     def rss(self):
         """Resident bytes."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
@@ -338,9 +334,7 @@ class Penstock:
 
     def _verify_descriptors(self):
         deadline = time.monotonic() + pace.slow(FAILING_PATIENCE if self.context.failing else 3)
-        # Pipes that bulk went through are kept for some seconds; test_splice sees them go.
-        while (self.descriptors() - max(0, self.pipe_ends() - self.pipes_at_ready)
-               > self.baseline + self._probes()):
+        while self.descriptors() > self.baseline + self._probes():
             if time.monotonic() > deadline:
                 raise Problem(
                     f"{self.descriptors()} descriptors open, {self.baseline} at ready: "
@@ -355,13 +349,7 @@ class Penstock:
 
     def _open_files(self):
         folder = f"/proc/{self.pid}/fd"
-        names = []
-        for fd in os.listdir(folder):
-            try:
-                names.append(os.readlink(f"{folder}/{fd}"))
-            except OSError:
-                pass  # closed meanwhile
-        return sorted(names)
+        return sorted(os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
 
     def _verify_counters(self):
         if not self.snapshots:

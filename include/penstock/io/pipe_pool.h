@@ -67,6 +67,8 @@ class PipePool {
   [[nodiscard]] Pipe take() noexcept;
   /// Closes the pipes that were free ever since the last call. Call it about once a second.
   void trim() noexcept;
+  /// Closes every free pipe: opening one costs 3 us, which is little beside what goes through it.
+  void close_free() noexcept;
 
  private:
   friend class Pipe;
