@@ -103,6 +103,12 @@ std::expected<void, StartError> Supervisor::plan_capacity() {
         config_.process.pipe_memory ? *config_.process.pipe_memory : pipe_memory_share();
     constexpr std::size_t pipe_size = relay::SpliceRules{}.pipe_size;
     needs.pipes = pipes_for(memory, pipe_size, limit);
+    if (config_.process.pipe_memory && needs.pipes < memory / pipe_size) {
+      log::warn(
+          "pipe_memory is enough for {} pipes, and {} are used: they may take an eighth of the "
+          "limit of open files, {}; raise it (ulimit -n, or LimitNOFILE in the systemd unit)",
+          memory / pipe_size, needs.pipes, limit);
+    }
     pipe_budget_.emplace(needs.pipes * pipe_size);
     limit = raise_descriptor_limit(descriptors_for(wanted.value_or(0), needs));
   }

@@ -171,38 +171,39 @@ void Value::read(bool& field) const {
   }
 }
 
+template <class T>
+std::optional<T> Value::parsed(std::string_view expected,
+                               Result<T> (*parse)(std::string_view)) const {
+  const auto given = text(expected);
+  if (!given) return std::nullopt;
+  const auto value = parse(*given);
+  if (value) return *value;
+  source_->error(place(), fmt::format("{}: {}", path_, value.error().message));
+  return std::nullopt;
+}
+
 void Value::read(Duration& field, DurationRange range) const {
-  const auto given = text("a duration in quotes, such as \"10s\"");
+  const auto given = parsed("a duration in quotes, such as \"10s\"", parse_duration);
   if (!given) return;
-  const auto parsed = parse_duration(*given);
-  if (!parsed) {
-    source_->error(place(), fmt::format("{}: {}", path_, parsed.error().message));
-    return;
-  }
-  const bool off = *parsed == Duration::zero() && range.may_be_off;
-  if (!off && (*parsed < range.least || *parsed > range.most)) {
+  const bool off = *given == Duration::zero() && range.may_be_off;
+  if (!off && (*given < range.least || *given > range.most)) {
     error(fmt::format("must be from {} to {}{}, not {}", duration_text(range.least),
                       duration_text(range.most),
-                      range.may_be_off ? " (or \"0s\" to turn it off)" : "", quote(*given)));
+                      range.may_be_off ? " (or \"0s\" to turn it off)" : "", description()));
     return;
   }
-  field = *parsed;
+  field = *given;
 }
 
 void Value::read_size(std::uint64_t& field, SizeRange range) const {
-  const auto given = text("a size in quotes, such as \"64KiB\"");
+  const auto given = parsed("a size in quotes, such as \"64KiB\"", parse_size);
   if (!given) return;
-  const auto parsed = parse_size(*given);
-  if (!parsed) {
-    source_->error(place(), fmt::format("{}: {}", path_, parsed.error().message));
-    return;
-  }
-  if (*parsed < range.least || *parsed > range.most) {
+  if (*given < range.least || *given > range.most) {
     error(fmt::format("must be from {} to {}, not {}", size_text(range.least),
-                      size_text(range.most), quote(*given)));
+                      size_text(range.most), description()));
     return;
   }
-  field = *parsed;
+  field = *given;
 }
 
 std::vector<Entry> entries_of(const toml::table& table, const Value& value) {

@@ -119,6 +119,10 @@ class Value {
  private:
   /// What is there, for a message: "the number 3", "a list".
   [[nodiscard]] std::string description() const;
+  /// What `parse` makes of the text that is there; nullopt once an error is reported.
+  template <class T>
+  [[nodiscard]] std::optional<T> parsed(std::string_view expected,
+                                        Result<T> (*parse)(std::string_view)) const;
 
   const toml::node* node_;
   std::string path_;
