@@ -47,14 +47,16 @@ std::string syntax_error(std::string_view description) {
   return is_scalar ? message + " (text, durations and addresses need quotes: \"10s\")" : message;
 }
 
+/// Columns count characters; in UTF-8 all bytes of one but its first are 10xxxxxx.
+bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+
 /// Where a syntax error is. What the end of the file cuts off, toml++ misses behind the line's end.
 Place place_in(std::string_view text, const toml::source_position& position) {
   for (toml::source_index line = 1; line < position.line; ++line)
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   const auto end =
       text.begin() + static_cast<std::ptrdiff_t>(std::min(text.find('\n'), text.size()));
-  const auto characters = std::count_if(
-      text.begin(), end, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  const auto characters = std::count_if(text.begin(), end, begins_character);
   return {position.line, std::min(position.column, static_cast<std::uint32_t>(characters) + 1)};
 }
 
@@ -81,7 +83,11 @@ std::optional<Place> too_deep(std::string_view text) {
       dots = in_key ? dots + (c == '.' ? 1 : 0) : 0;
       if (dots > most_dots) return place;
     }
-    place = c == '\n' ? Place{place.line + 1, 1} : Place{place.line, place.column + 1};
+    if (c == '\n') {
+      place = {place.line + 1, 1};
+    } else if (begins_character(c)) {
+      ++place.column;
+    }
   }
   return std::nullopt;
 }

@@ -339,6 +339,12 @@ TEST_CASE("a key that is nested without end is an error with its place, not a cr
   REQUIRE(!deep.has_value());
   CHECK(deep.error().front().line == 2);
   CHECK(deep.error().front().message.find("128 dots") != std::string::npos);
+  // Columns count characters: of these, three stand before the first dot.
+  std::string accents = "\"é\"";
+  for (int i = 0; i < 200; ++i) accents += ".a";
+  const auto accented = config::parse(accents + " = 1\n", "deep.toml");
+  REQUIRE(!accented.has_value());
+  CHECK(accented.error().front().column == 260);
   std::string quoted;
   for (int i = 0; i < 300'000; ++i) quoted += "\"a=b\".";
   CHECK(!config::parse(quoted + "c = 1\n", "deep.toml").has_value());
