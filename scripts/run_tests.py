@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from catch_report import read_catch
+from suite_reports import failures_in, read_catch, skips_in
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
@@ -41,7 +41,7 @@ SUITE_LIMIT_S = {"unit": 120, "contract": 180, "sim": 300, "e2e": 300}
 VM_LIMIT_S = 1500
 PLANTED_LIMIT_S = 1500
 NO_MACHINE = 77  # scripts/vm: there can be no virtual machine here
-SANITIZED_LIMIT_S = {"unit": 300, "contract": 400, "sim": 600, "e2e": 500}
+SANITIZED_LIMIT_S = {"unit": 300, "contract": 400, "sim": 600, "e2e": 1000}
 # A test that stops in the middle waits for what it has left behind.
 SHORTAGE_LIMIT_S = 1200
 
@@ -175,11 +175,6 @@ def count_single(totals, step, outcome):
         totals.skip(step, text)
 
 
-def skips_in(log):
-    lines = log.read_text(errors="replace").splitlines()
-    return [line[len("SKIP "):].strip() for line in lines if line.startswith("SKIP ")]
-
-
 def build(totals, target):
     """Sets the folder up if needed and compiles everything in it. Its success counts as no test."""
     step = f"build {target.name}"
@@ -250,23 +245,25 @@ def run_shortage(target):
     return step, end_to_end(target, step, options, SHORTAGE_LIMIT_S, leaks)
 
 
-def run_tiers(totals, target):
-    """The end-to-end suite by tier: the first alone, as it measures time, the others side by side
-    with those modules of the first that measure none.
+def run_tiers(totals, targets):
+    """The end-to-end suite of some builds, by tier: the first tier of all of them, as it measures
+    time, then the others side by side with those modules of the first that measure none.
     """
-    def run_part(name, tier, pattern):
+    def run_part(target, name, tier, pattern):
         step = f"{target.name} e2e {name}"
         options = ["--tier", tier, "-k", pattern]
         return step, end_to_end(target, step, options, target.limits["e2e"])
 
-    timed, *rest = target.tiers
-    first = partial(run_part, timed, timed, f"^(?!{UNTIMED_MODULES})")
-    others = [partial(run_part, tier, tier, "") for tier in rest]
-    others.append(partial(run_part, "load", timed, f"^{UNTIMED_MODULES}"))
-    if target.shortage:
-        others.append(partial(run_shortage, target))
-    with ThreadPoolExecutor(len(others)) as pool:
-        for parts in ([first], others):
+    first, others = [], []
+    for target in targets:
+        timed, *rest = target.tiers
+        first.append(partial(run_part, target, timed, timed, f"^(?!{UNTIMED_MODULES})"))
+        others += [partial(run_part, target, tier, tier, "") for tier in rest]
+        others.append(partial(run_part, target, "load", timed, f"^{UNTIMED_MODULES}"))
+        if target.shortage:
+            others.append(partial(run_shortage, target))
+    for parts in (first, others):
+        with ThreadPoolExecutor(len(parts)) as pool:
             for step, outcome in pool.map(lambda run_it: run_it(), parts):
                 count(totals, step, outcome)
 
@@ -284,7 +281,7 @@ def count(totals, step, outcome):
     totals.failed += failed
     for text in skips_in(outcome.log):
         totals.skip(step, text)
-    report(step, outcome, passed, failed, details)
+    report(step, outcome, passed, failed, details + failures_in(lines))
 
 
 def hunt_planted(totals):
@@ -304,15 +301,20 @@ def run_on_other_kernel(totals):
     return say(f"skipped {step:<49} {outcome.seconds:7.1f} s")
 
 
-def run_suites(totals, target, suites):
-    """Builds a folder and runs the suites in it. A failed build is one failure, and the end."""
+def run_suites(totals, targets, suites):
+    """Builds each folder and runs its suites. A failed build is one failure, and its end."""
+    built = [target for target in targets if build_and_run_catch(totals, target, suites)]
+    if "e2e" in suites and built:
+        run_tiers(totals, built)
+
+
+def build_and_run_catch(totals, target, suites):
     if not build(totals, target):
-        return
+        return False
     for suite in suites:
         if suite != "e2e":
             run_catch(totals, target, suite)
-            continue
-        run_tiers(totals, target)
+    return True
 
 
 def run_fuzzers(totals):
@@ -336,8 +338,9 @@ def run_fuzzers(totals):
 
 def sanitizer_builds():
     """AddressSanitizer with UndefinedBehaviorSanitizer, and ThreadSanitizer (they exclude it)."""
-    common = {"tiers": TIERS[:1], "e2e_options": ["--scale", "small", "--switches", "poison"],
-              "limits": SANITIZED_LIMIT_S, "seeds": 200}
+    # They are tested side by side, which is far slower than what the limits in tests are made for.
+    common = {"tiers": TIERS[:1], "limits": SANITIZED_LIMIT_S, "seeds": 200,
+              "e2e_options": ["--scale", "small", "--switches", "poison", "--slow", "2"]}
     # More optimization would cost a third more time to compile.
     kind = ["-Doptimization=1", "-Db_lundef=false"]
     # What is left out takes a quarter of the time to compile: AddressSanitizer finds the same
@@ -357,8 +360,7 @@ def sanitizer_builds():
 
 def run_all_extras(totals, suites):
     """What --all adds."""
-    for target in sanitizer_builds():
-        run_suites(totals, target, suites)
+    run_suites(totals, sanitizer_builds(), suites)
     hunt_planted(totals)
     run_on_other_kernel(totals)
     run_single(totals, "check --all", ["scripts/check", "--all"], CHECK_LIMIT_S)
@@ -381,7 +383,7 @@ def main():
         run_single(totals, "tidy selftest", ["scripts/tidy", "--selftest"], 60)
         run_single(totals, "tidy", ["scripts/tidy"], 60)
     if suites:
-        run_suites(totals, Build("test", ["-Doptimization=2"]), suites)
+        run_suites(totals, [Build("test", ["-Doptimization=2"])], suites)
     if "fuzz" in chosen:
         run_fuzzers(totals)
     if options.all:
