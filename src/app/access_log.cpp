@@ -23,7 +23,7 @@ namespace {
 // 8192 records at 50 ms are 160,000 sessions a second and shard before one is dropped.
 constexpr std::size_t ring_capacity = 8192;
 constexpr auto wake_interval = 50ms;
-constexpr Duration patience = 1s;
+constexpr Duration log_patience = 1s;
 constexpr std::size_t batch_bytes = PIPE_BUF;  ///< written or lost as a whole
 
 std::string line_of(const stats::SessionRecord& record, const stats::Names& names,
@@ -101,8 +101,8 @@ void AccessLog::drain() {
   bool writable = true;
   for (const auto& ring : rings_) {
     while (const auto record = ring->pop()) {
-      // Once something failed, the rest of this round is not tried: each try may take `patience`,
-      // and the process may be waiting to end.
+      // Once something failed, the rest of this round is not tried: each try may take
+      // `log_patience`, and the process may be waiting to end.
       const std::string line = writable ? line_of(*record, names_, time) : std::string();
       if (lines.size() + line.size() > batch_bytes) {
         writable = write(std::exchange(lines, {}), std::exchange(count, 0));
@@ -120,7 +120,7 @@ void AccessLog::drain() {
 
 bool AccessLog::write(const std::string& lines, std::uint64_t count) {
   if (count == 0) return true;
-  const auto written = output_.write(lines, patience);
+  const auto written = output_.write(lines, log_patience);
   if (written) return true;
   if (lost_ == 0) {
     log::warn("access log {}: lines are being lost: {}", target_, written.error().message);

@@ -17,7 +17,7 @@
 namespace penstock::app {
 namespace {
 
-constexpr const char* loopback = "127.0.0.1";
+constexpr const char* fleet_host = "127.0.0.1";
 // A kept-alive connection holds a thread of cpp-httplib.
 constexpr std::size_t threads_each = 32;
 constexpr time_t keep_alive_s = 2;
@@ -78,16 +78,16 @@ class DemoFleet::Server {
   }
 
   [[nodiscard]] Result<void> start() {
-    const int port = server_.bind_to_any_port(loopback);
+    const int port = server_.bind_to_any_port(fleet_host);
     if (port <= 0) return fail(fmt::format("demo server {} finds no free port", name_));
-    auto parsed = Endpoint::parse(fmt::format("{}:{}", loopback, port));
+    auto parsed = Endpoint::parse(fmt::format("{}:{}", fleet_host, port));
     if (!parsed) return std::unexpected(parsed.error());
     address_ = *parsed;
     auto started = start_thread(name_, [this] { server_.listen_after_bind(); });
     if (!started) return std::unexpected(started.error());
     thread_ = std::move(*started);
     // stop() is without effect before the server runs, so wait until it has answered once.
-    httplib::Client client(loopback, port);
+    httplib::Client client(fleet_host, port);
     if (const auto answer = client.Get("/healthz"); !answer) {
       return fail(fmt::format("demo server {} does not answer: {}", name_,
                               httplib::to_string(answer.error())));

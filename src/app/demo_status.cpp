@@ -21,7 +21,7 @@ namespace {
 
 constexpr Duration terminal_interval = 1s;
 constexpr Duration plain_interval = 3s;
-constexpr Duration patience = 100ms;
+constexpr Duration terminal_patience = 100ms;
 constexpr std::string_view clear_line = "\r\x1b[K";
 
 /// Columns of the terminal; 80 where it does not tell.
@@ -48,7 +48,7 @@ DemoStatus::DemoStatus(Counters counters, std::vector<std::string> backends)
 
 DemoStatus::~DemoStatus() {
   thread_ = {};  // stops and joins it
-  if (on_terminal_) static_cast<void>(output_.write(clear_line, patience));
+  if (on_terminal_) static_cast<void>(output_.write(clear_line, terminal_patience));
 }
 
 void DemoStatus::run(const std::stop_token& stop) {
@@ -106,9 +106,9 @@ void DemoStatus::show(const std::string& text) {
   // A status that cannot be shown is not worth a word; the next one comes soon.
   if (on_terminal_) {
     const std::string line = fmt::format("{}{}\r", clear_line, text.substr(0, columns() - 1));
-    static_cast<void>(output_.write(line, patience));
+    static_cast<void>(output_.write(line, terminal_patience));
   } else {
-    static_cast<void>(output_.write(text + "\n", patience));
+    static_cast<void>(output_.write(text + "\n", terminal_patience));
   }
 }
 

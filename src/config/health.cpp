@@ -57,7 +57,7 @@ constexpr DurationRange interval_range{.least = 10ms, .most = 24h, .may_be_off =
 constexpr DurationRange timeout_range{.least = 1ms, .most = 1h, .may_be_off = false};
 
 using HealthKey = Key<HealthDraft>;
-constexpr std::array keys = {
+constexpr std::array health_table = {
     HealthKey{"type", [](const Value& v, HealthDraft& d) { v.read(d.health.type, types); },
               "\"tcp\" checks that a connection opens, \"http\" that a request is answered"},
     HealthKey{"path", read_path},
@@ -73,13 +73,14 @@ constexpr std::array keys = {
 
 }  // namespace
 
-std::vector<KeyInfo> health_keys() { return infos(keys); }
+std::vector<KeyInfo> health_keys() { return infos(health_table); }
 
 void read_health(const Value& value, PoolDraft& draft) {
   HealthDraft health;
   health.health.type =
       HealthType::http;  // until a valid type says otherwise, so that one error does not make more
-  if (!read_table(value, keys, health, "a table such as { type = \"http\", path = \"/healthz\" }"))
+  if (!read_table(value, health_table, health,
+                  "a table such as { type = \"http\", path = \"/healthz\" }"))
     return;
   if (health.health.type == HealthType::tcp) {
     for (const Value& extra : health.http_only)

@@ -65,7 +65,7 @@ constexpr DurationRange keepalive_range{.least = 1s, .most = 9h};
 constexpr DurationRange user_timeout_range{.least = 1ms, .most = 576h};
 
 using ListenerKey = Key<ListenerDraft>;
-constexpr std::array keys = {
+constexpr std::array listener_table = {
     ListenerKey{"bind", read_bind, "the addresses to accept on, such as bind = [\"0.0.0.0:8080\"]"},
     ListenerKey{"pool", read_pool, "the name of the pool that serves this listener", "routes"},
     ListenerKey{"tls", read_tls},
@@ -87,14 +87,14 @@ constexpr std::array keys = {
 
 }  // namespace
 
-std::vector<KeyInfo> listener_keys() { return infos(keys); }
+std::vector<KeyInfo> listener_keys() { return infos(listener_table); }
 
 void read_listeners(const Value& value, Draft& draft) {
   for (const Entry& entry : read_named(value, "listener")) {
     ListenerDraft listener;
     listener.listener.name = entry.name;
     listener.path = entry.value.path();
-    read_table(entry.value, keys, listener, "a table with bind and pool");
+    read_table(entry.value, listener_table, listener, "a table with bind and pool");
     draft.listeners.push_back(std::move(listener));
   }
 }

@@ -11,7 +11,7 @@ namespace penstock::config {
 namespace {
 
 using RootKey = Key<Draft>;
-constexpr std::array keys = {
+constexpr std::array root_table = {
     RootKey{"listeners", read_listeners,
             "at least one is needed, such as [listeners.web] with bind = [\"0.0.0.0:8080\"] and "
             "pool = \"app\""},
@@ -28,7 +28,7 @@ std::unexpected<Diagnostics> failed(Source& source) {
 
 }  // namespace
 
-std::vector<KeyInfo> root_keys() { return infos(keys); }
+std::vector<KeyInfo> root_keys() { return infos(root_table); }
 
 std::vector<Entry> read_named(const Value& value, std::string_view what) {
   const toml::table* table = value.table(fmt::format("tables with names: [{}.NAME]", value.path()));
@@ -61,7 +61,7 @@ std::expected<Config, Diagnostics> parse(std::string_view text, const std::strin
   Source source(path);
   if (const auto root = parse_toml(text, source)) {
     Draft draft;
-    read_table(Value(*root, "", source), keys, draft, "a table");
+    read_table(Value(*root, "", source), root_table, draft, "a table");
     Config config = assemble(std::move(draft), source);
     if (!source.failed()) return config;
   }

@@ -110,7 +110,7 @@ void read_table_size(const Value& value, PoolDraft& draft) {
 }
 
 using PoolKey = Key<PoolDraft>;
-constexpr std::array keys = {
+constexpr std::array pool_table = {
     PoolKey{"backends", read_backends,
             "the servers of the pool, such as backends = [\"10.0.0.11:9000\"]"},
     PoolKey{"balance", read_balance},
@@ -126,7 +126,7 @@ constexpr std::array keys = {
 
 }  // namespace
 
-std::vector<KeyInfo> pool_keys() { return infos(keys); }
+std::vector<KeyInfo> pool_keys() { return infos(pool_table); }
 std::vector<KeyInfo> backend_keys() { return infos(backend_table); }
 
 void read_pools(const Value& value, Draft& draft) {
@@ -135,7 +135,7 @@ void read_pools(const Value& value, Draft& draft) {
     pool.pool.name = entry.name;
     pool.path = entry.value.path();
     pool.place = entry.value.place();
-    read_table(entry.value, keys, pool, "a table with backends");
+    read_table(entry.value, pool_table, pool, "a table with backends");
     draft.pools.push_back(std::move(pool));
   }
 }

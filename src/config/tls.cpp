@@ -118,7 +118,7 @@ void read_min_version(const Value& value, ListenerDraft& draft) {
 }
 
 using TlsKey = Key<ListenerDraft>;
-constexpr std::array keys = {
+constexpr std::array tls_table = {
     TlsKey{
         "certificates", read_certificates,
         "at least one, such as certificates = [{ chain = \"server.pem\", key = \"server.key\" }]"},
@@ -143,12 +143,12 @@ constexpr std::array keys = {
 
 }  // namespace
 
-std::vector<KeyInfo> tls_keys() { return infos(keys); }
+std::vector<KeyInfo> tls_keys() { return infos(tls_table); }
 std::vector<KeyInfo> certificate_keys() { return infos(certificate_table); }
 
 void read_tls(const Value& value, ListenerDraft& draft) {
   draft.listener.tls.emplace();
-  read_table(value, keys, draft, "a table with certificates");
+  read_table(value, tls_table, draft, "a table with certificates");
 }
 
 }  // namespace penstock::config

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <optional>
 
+#include "http_text.h"
 #include "penstock/base/assert.h"
 #include "penstock/config/values.h"
 #include "penstock/load/units.h"
@@ -46,12 +47,6 @@ constexpr std::array signs = {
     Sign{"==", Comparison::equal},   Sign{"!=", Comparison::not_equal},
     Sign{"<", Comparison::less},     Sign{">", Comparison::more},
 };
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(' ');
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
 
 /// The number behind the p of "p99.9".
 std::optional<double> percent_of(std::string_view name) {

@@ -1,4 +1,4 @@
-// What reading HTTP/1 needs of text, for the client and for the server. Pure.
+// What reading text needs: HTTP/1 of the client and of the server, and conditions. Pure.
 #pragma once
 
 #include <algorithm>

@@ -17,7 +17,7 @@
 namespace penstock::load {
 namespace {
 
-constexpr std::size_t threads = 2;
+constexpr std::size_t serving_threads = 2;
 
 /// Upper bounds of the histograms' buckets, in seconds.
 constexpr std::array bounds = {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
@@ -96,7 +96,7 @@ class MetricsServer::Http {
  public:
   explicit Http(MetricsServer& metrics) {
     server_.new_task_queue = [] {
-      return std::make_unique<httplib::ThreadPool>(threads).release();
+      return std::make_unique<httplib::ThreadPool>(serving_threads).release();
     };
     // A connection that is kept would hold a thread until it times out, at the end of the run too.
     server_.set_keep_alive_max_count(1);

@@ -12,10 +12,10 @@
 namespace penstock::load {
 namespace {
 
-constexpr double width = 520;
+constexpr double chart_width = 520;
 constexpr double height = 300;
 constexpr double left = 58;
-constexpr double right = width - 32;  // half of the last label is beside it
+constexpr double right = chart_width - 32;  // half of the last label is beside it
 constexpr double top = 12;
 constexpr double bottom = height - 46;
 
@@ -140,7 +140,7 @@ std::string figure(std::string_view title, const std::string& legend, const std:
       "<figure>\n<figcaption>{0}</figcaption>\n{1}"
       "<svg viewBox=\"0 0 {2} {3}\" role=\"img\" aria-label=\"{0}\" "
       "xmlns=\"http://www.w3.org/2000/svg\">\n{4}</svg>\n</figure>\n",
-      escaped(title), legend, width, height, drawing);
+      escaped(title), legend, chart_width, height, drawing);
 }
 
 /// 1, 2 or 5 times a power of ten, so that `high` has four to nine of them.

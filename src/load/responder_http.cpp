@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t longest_head = 65536;
 /// Answers that a client may leave unread before its requests are not read any more.
-constexpr std::size_t most_owed = 256;
+constexpr std::size_t most_owed_answers = 256;
 constexpr std::byte body_byte{'x'};
 
 /// "GET / HTTP/1.1": false for what is no such line.
@@ -36,7 +36,7 @@ void HttpResponder::consume(std::span<const std::byte> bytes) {
   while (!bytes.empty() && !last_) {
     to_skip_ > 0 ? skip_body(bytes) : read_head(bytes);
   }
-  if (answers_.size() >= most_owed) peer.connection.want_input(false);
+  if (answers_.size() >= most_owed_answers) peer.connection.want_input(false);
 }
 
 void HttpResponder::skip_body(std::span<const std::byte>& bytes) {
@@ -124,7 +124,7 @@ std::string HttpResponder::head_of(const Answer& answer) const {
 std::size_t HttpResponder::produce(std::span<std::byte> to) {
   std::size_t written = 0;
   while (!answers_.empty() && written < to.size()) written += write_answer(to.subspan(written));
-  if (answers_.size() < most_owed) peer.connection.want_input(true);
+  if (answers_.size() < most_owed_answers) peer.connection.want_input(true);
   if (answers_.empty() && (last_ || peer.ended)) peer.finish();
   return written;
 }

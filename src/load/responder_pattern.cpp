@@ -7,7 +7,7 @@ namespace penstock::load {
 namespace {
 
 /// Answers that a client may leave unread before its requests are not read any more.
-constexpr std::uint64_t most_owed = 262144;
+constexpr std::uint64_t most_owed_bytes = 262144;
 
 }  // namespace
 
@@ -35,7 +35,7 @@ void RequestResponder::consume(std::span<const std::byte> bytes) {
   peer.around.count.verified.add(bytes.size());
   peer.around.count.requests.add(requests);
   owed_ += requests * answer_size_;
-  if (owed_ >= most_owed) peer.connection.want_input(false);
+  if (owed_ >= most_owed_bytes) peer.connection.want_input(false);
 }
 
 std::size_t RequestResponder::produce(std::span<std::byte> to) {
@@ -43,7 +43,7 @@ std::size_t RequestResponder::produce(std::span<std::byte> to) {
   fill_pattern(answer_key(key_), sent_, to);
   sent_ += to.size();
   owed_ -= to.size();
-  if (owed_ < most_owed) peer.connection.want_input(true);
+  if (owed_ < most_owed_bytes) peer.connection.want_input(true);
   if (peer.ended && owed_ == 0) peer.finish();
   return to.size();
 }

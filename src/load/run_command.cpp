@@ -15,7 +15,7 @@
 namespace penstock::load {
 namespace {
 
-constexpr std::uint64_t largest_message = std::uint64_t{1} << 30;
+constexpr std::uint64_t largest_request = std::uint64_t{1} << 30;
 constexpr std::uint32_t most_depth = 4096;
 constexpr std::uint32_t most_connections = 1'000'000;
 constexpr std::uint32_t usual_connections = 64;
@@ -158,8 +158,8 @@ Result<void> RunCommand::set_limits(RunOptions& options) const {
   if (depth_ < 1 || depth_ > most_depth)
     return fail(fmt::format("--depth {}: expected 1 to {}", depth_, most_depth));
   const std::uint64_t answer_size = answer_size_ == 0 ? size_ : answer_size_;
-  if (size_ < 1 || size_ > largest_message || answer_size > largest_message)
-    return fail(fmt::format("--size and --answer-size: expected 1 to {}", largest_message));
+  if (size_ < 1 || size_ > largest_request || answer_size > largest_request)
+    return fail(fmt::format("--size and --answer-size: expected 1 to {}", largest_request));
   options.threads = threads_;
   options.cpus = cpus_;
   options.depth = depth_;

@@ -58,7 +58,7 @@ Case tls_case() {
   return made;
 }
 
-void compare(const Case& each, const Encounter& met, Findings& to) {
+void compare_counts(const Case& each, const Encounter& met, Findings& to) {
   const auto name = [&each](const char* what) { return fmt::format("{}: {}", each.name, what); };
   const Counters& own = met.client.total.count;
   const Served& seen = met.server;
@@ -131,7 +131,7 @@ Result<void> check_counters(Bench& bench, Findings& to) {
     if (each.run.secure) serve.tls.certificates.push_back(identity->clone());
     const auto met = meet(bench, std::move(serve), each.run);
     if (!met || bench.interrupted()) return met ? Result<void>{} : std::unexpected(met.error());
-    compare(each, *met, to);
+    compare_counts(each, *met, to);
   }
   return compare_classes(bench, to);
 }

@@ -12,19 +12,19 @@
 namespace penstock::load {
 namespace {
 
-constexpr double rate = 500;
+constexpr double delays_rate = 500;
 /// More than are waited for at once, so that no operation waits for a connection.
-constexpr std::uint32_t connections = 200;
+constexpr std::uint32_t delays_connections = 200;
 constexpr Tolerance tolerance = {.share = 0.01, .beyond = 50us};
 
-struct Case {
+struct KnownDelay {
   const char* name;
   DelayOptions delay;
   std::vector<double> percentiles;
 };
 
 /// The percentiles of two values keep away from 90, where the one ends and the other begins.
-std::vector<Case> cases() {
+std::vector<KnownDelay> cases() {
   using Kind = DelayOptions::Kind;
   return {{.name = "fixed 5ms",
            .delay = {.kind = Kind::fixed, .usual = 5ms},
@@ -39,7 +39,7 @@ std::vector<Case> cases() {
 
 /// The service time is what the server's log can know of: it begins when the request leaves. How
 /// late that was, the lag, is the subject of check 3, and told here.
-void compare(const Case& each, const Encounter& met, Findings& to) {
+void compare_delays(const KnownDelay& each, const Encounter& met, Findings& to) {
   const Histogram& service = met.client.total.histogram(Measure::service);
   to.figures.push_back(
       equal(fmt::format("{}: operations", each.name), met.delays.count(), service.count()));
@@ -64,16 +64,16 @@ Result<void> check_known_delays(Bench& bench, Findings& to) {
   const std::vector<int> cpus = allowed_cpus();
   std::optional<Confined> here;
   if (!cpus.empty()) here.emplace(cpus.back());
-  for (const Case& each : cases()) {
-    RunOptions run = open_loop(bench, rate);
-    run.connections = connections;
+  for (const KnownDelay& each : cases()) {
+    RunOptions run = open_loop(bench, delays_rate);
+    run.connections = delays_connections;
     ServeOptions serve;
     serve.service.kind = ServiceKind::delay;
     serve.service.message_size = static_cast<std::uint32_t>(run.request_size);
     serve.service.delay = each.delay;
     auto met = meet(bench, std::move(serve), run);
     if (!met || bench.interrupted()) return met ? Result<void>{} : std::unexpected(met.error());
-    compare(each, *met, to);
+    compare_delays(each, *met, to);
   }
   return {};
 }

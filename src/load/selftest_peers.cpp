@@ -18,7 +18,7 @@
 namespace penstock::load {
 namespace {
 
-constexpr std::uint32_t connections = 64;
+constexpr std::uint32_t peer_connections = 64;
 
 /// Another tool that can measure what we can.
 struct Rival {
@@ -32,7 +32,7 @@ struct Rival {
 };
 
 std::vector<std::string> wrk_command(const Endpoint& at, int seconds) {
-  return {"-t1", fmt::format("-c{}", connections), fmt::format("-d{}s", seconds),
+  return {"-t1", fmt::format("-c{}", peer_connections), fmt::format("-d{}s", seconds),
           fmt::format("http://{}/", at.to_string())};
 }
 
@@ -43,7 +43,7 @@ std::vector<std::string> s_time_command(const Endpoint& at, int seconds) {
 Rival wrk() {
   RunOptions ours;
   ours.mode = Mode::http;
-  ours.connections = connections;
+  ours.connections = peer_connections;
   ours.http_request = "GET / HTTP/1.1\r\nHost: selftest\r\n\r\n";
   return {.name = "http, wrk",
           .program = "wrk",

@@ -11,8 +11,8 @@
 namespace penstock::load {
 namespace {
 
-constexpr double rate = 2000;
-constexpr std::uint32_t connections = 32;
+constexpr double mean_rate = 2000;
+constexpr std::uint32_t rates_connections = 32;
 constexpr Duration most_lag = 100us;
 constexpr double most_busy = 0.5;
 constexpr double most_deviation = 0.001;
@@ -37,7 +37,7 @@ void compare_gaps(const RunOptions& run, Findings& to) {
   }
   if (gaps.empty()) return;
   const double most = largest_likely_distance(gaps.size());
-  const double distance = distance_from_exponential(std::move(gaps), 1 / rate);
+  const double distance = distance_from_exponential(std::move(gaps), 1 / mean_rate);
   to.figures.push_back(
       between("poisson: Kolmogorov-Smirnov, 1 %", {.least = 0, .most = most}, distance, ""));
 }
@@ -47,8 +47,8 @@ void compare_gaps(const RunOptions& run, Findings& to) {
 Result<void> check_rates(Bench& bench, Findings& to) {
   for (const Arrival arrival : {Arrival::uniform, Arrival::poisson}) {
     const char* const name = arrival == Arrival::uniform ? "uniform" : "poisson";
-    RunOptions run = open_loop(bench, rate);
-    run.connections = connections;
+    RunOptions run = open_loop(bench, mean_rate);
+    run.connections = rates_connections;
     run.arrival = arrival;
     const auto starts = starts_of(run);
     const auto met = meet(bench, {}, run);
@@ -57,7 +57,7 @@ Result<void> check_rates(Bench& bench, Findings& to) {
     to.figures.push_back(equal(fmt::format("{}: operations of the timeline", name),
                                std::uint64_t{starts.size()}, met->client.total.count.operations));
     const double asked = arrival == Arrival::uniform
-                             ? rate
+                             ? mean_rate
                              : static_cast<double>(starts.size()) / seconds(run.duration);
     to.figures.push_back(nearly(fmt::format("{}: operations a second", name), asked,
                                 facts.achieved_per_second, most_deviation));

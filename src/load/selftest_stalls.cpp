@@ -21,7 +21,7 @@ namespace {
 
 /// What waits at the end of the pause is served one by one, which is no part of the closed form: at
 /// this rate it takes less than 1 % of the pause (measured, also with ThreadSanitizer in both).
-constexpr double rate = 300;
+constexpr double stalls_rate = 300;
 constexpr double percentiles[] = {90, 95, 99, 99.9};
 constexpr Tolerance tolerance = {.share = 0.02};
 
@@ -101,7 +101,7 @@ Result<Child> start_server(Bench& bench, Endpoint& at) {
   return child;
 }
 
-void compare(const Stalled& stalled, Duration run, Findings& to) {
+void compare_stalls(const Stalled& stalled, Duration run, Findings& to) {
   const Histogram& latency = stalled.run.total.histogram(Measure::latency);
   to.figures.push_back(told("open loop: stopped for", duration_text(stalled.length, 4)));
   to.figures.push_back(told("open loop: operations", fmt::format("{}", latency.count())));
@@ -134,13 +134,13 @@ Result<void> check_stalls(Bench& bench, Findings& to) {
   Endpoint at;
   const auto child = start_server(bench, at);
   if (!child) return std::unexpected(child.error());
-  RunOptions open = open_loop(bench, rate);
+  RunOptions open = open_loop(bench, stalls_rate);
   open.targets = {at};
   open.connections = 16;
   auto seen = run_with_pause(bench, *child, open);
   if (!seen) return std::unexpected(seen.error());
   if (bench.interrupted()) return {};
-  compare(*seen, bench.duration(), to);
+  compare_stalls(*seen, bench.duration(), to);
   RunOptions closed;
   closed.targets = {at};
   closed.closed_loop = true;

@@ -19,7 +19,7 @@
 namespace penstock::tls {
 namespace {
 
-constexpr std::size_t longest_name = 253;  // RFC 1035, 2.3.4: 255 bytes on the wire
+constexpr std::size_t longest_dotted_name = 253;  // RFC 1035, 2.3.4: 255 bytes on the wire
 
 struct Address {
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
@@ -42,7 +42,8 @@ bool may_be_in_name(char c) {
 }
 
 bool is_host_name(std::string_view text) {
-  return !text.empty() && text.size() <= longest_name && std::ranges::all_of(text, may_be_in_name);
+  return !text.empty() && text.size() <= longest_dotted_name &&
+         std::ranges::all_of(text, may_be_in_name);
 }
 
 /// False: OpenSSL's queue says why.

@@ -9,7 +9,8 @@
 namespace penstock::contract {
 namespace {
 
-constexpr std::size_t buffer_bytes = 65536;  // what Linux makes of the 32 KiB that LinuxWorld sets
+constexpr std::size_t buffered_bytes =
+    65536;  // what Linux makes of the 32 KiB that LinuxWorld sets
 
 Endpoint endpoint(const std::string& text) {
   const auto parsed = Endpoint::parse(text);
@@ -66,10 +67,10 @@ class SimServer final : public Server {
 }  // namespace
 
 SimWorld::SimWorld()
-    : kernel_(1, sim::Wire{.send_buffer_min = buffer_bytes,
-                           .send_buffer_max = buffer_bytes,
-                           .receive_buffer_min = buffer_bytes,
-                           .receive_buffer_max = buffer_bytes}) {}
+    : kernel_(1, sim::Wire{.send_buffer_min = buffered_bytes,
+                           .send_buffer_max = buffered_bytes,
+                           .receive_buffer_min = buffered_bytes,
+                           .receive_buffer_max = buffered_bytes}) {}
 
 Endpoint SimWorld::free_address(Family family) {
   const int port = 1000 + addresses_++;

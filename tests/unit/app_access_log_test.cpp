@@ -16,7 +16,7 @@
 namespace penstock::app {
 namespace {
 
-const stats::Names names{.listeners = {"web"}, .backends = {"app/a"}};
+const stats::Names log_names{.listeners = {"web"}, .backends = {"app/a"}};
 
 class Folder {
  public:
@@ -46,7 +46,7 @@ TEST_CASE("every record becomes a line that begins with the time", "[app]") {
   const Folder folder;
   LineOutput unused(-1);
   {
-    auto log = AccessLog::open(folder.file("access.log"), unused, names, 2);
+    auto log = AccessLog::open(folder.file("access.log"), unused, log_names, 2);
     REQUIRE(log);
     for (std::uint64_t i = 0; i < 500; ++i) {
       REQUIRE((*log)->ring(ShardId{static_cast<std::uint32_t>(i % 2)}).push(numbered(i)));
@@ -72,7 +72,7 @@ TEST_CASE("an existing access log is appended to", "[app]") {
   std::ofstream(folder.file("access.log")) << "before\n";
   LineOutput unused(-1);
   {
-    auto log = AccessLog::open(folder.file("access.log"), unused, names, 1);
+    auto log = AccessLog::open(folder.file("access.log"), unused, log_names, 1);
     REQUIRE(log);
     REQUIRE((*log)->ring(ShardId{0}).push(numbered(1)));
   }
@@ -88,20 +88,20 @@ TEST_CASE("an existing access log is appended to", "[app]") {
 TEST_CASE("an access log that cannot be opened is an error that names it", "[app]") {
   const Folder folder;
   LineOutput unused(-1);
-  const auto missing = AccessLog::open(folder.file("no/such/folder.log"), unused, names, 1);
+  const auto missing = AccessLog::open(folder.file("no/such/folder.log"), unused, log_names, 1);
   REQUIRE_FALSE(missing);
   CHECK(missing.error().errno_value == ENOENT);
   CHECK(missing.error().message.find("no/such/folder.log") != std::string::npos);
 
   REQUIRE(::mkfifo(folder.file("pipe").c_str(), 0600) == 0);
-  const auto unread = AccessLog::open(folder.file("pipe"), unused, names, 1);
+  const auto unread = AccessLog::open(folder.file("pipe"), unused, log_names, 1);
   REQUIRE_FALSE(unread);
   CHECK(unread.error().message.find("nobody reads") != std::string::npos);
 }
 
 TEST_CASE("a full disk loses lines and nothing else", "[app]") {
   LineOutput unused(-1);
-  auto log = AccessLog::open("/dev/full", unused, names, 1);
+  auto log = AccessLog::open("/dev/full", unused, log_names, 1);
   REQUIRE(log);
   for (std::uint64_t i = 0; i < 100; ++i) {
     REQUIRE((*log)->ring(ShardId{0}).push(numbered(i)));

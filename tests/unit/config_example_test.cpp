@@ -36,7 +36,7 @@ std::string uncommented() {
   return text;
 }
 
-Config parsed(std::string_view text) {
+Config example_config(std::string_view text) {
   auto config = parse(text, beside_certificates);
   if (!config) FAIL(config.error().front().text());
   return std::move(*config);
@@ -52,7 +52,7 @@ TEST_CASE("minimal.toml and example.toml are valid as they are") {
 }
 
 TEST_CASE("tls.toml is valid beside its certificates") {
-  const Config config = parsed(text_of(conf + "tls.toml"));
+  const Config config = example_config(text_of(conf + "tls.toml"));
   REQUIRE(config.listeners.size() == 1);
   REQUIRE(config.listeners[0].tls.has_value());
   CHECK(config.listeners[0].tls->certificates.size() == 2);
@@ -61,14 +61,14 @@ TEST_CASE("tls.toml is valid beside its certificates") {
 }
 
 TEST_CASE("example.toml is valid with every setting switched on") {
-  const Config config = parsed(uncommented());
+  const Config config = example_config(uncommented());
   REQUIRE(config.listeners.size() == 3);
   CHECK(config.listeners[1].mode == 0660);
   CHECK(config.listeners[2].tls->certificates.size() == 2);
 }
 
 TEST_CASE("the defaults that example.toml tells are the real ones") {
-  const Config told = parsed(uncommented());
+  const Config told = example_config(uncommented());
   const Listener listener{};
   for (const Listener& each : told.listeners) {
     CHECK(each.handshake_timeout == listener.handshake_timeout);

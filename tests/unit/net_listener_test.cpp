@@ -20,6 +20,7 @@
 #include <system_error>
 
 #include "penstock/net/socket.h"
+#include "socket_option.h"
 
 namespace penstock {
 namespace {
@@ -54,13 +55,6 @@ Endpoint address(std::string_view text) {
   return *endpoint;
 }
 
-int option(int fd, int level, int name) {
-  int value = -1;
-  socklen_t length = sizeof value;
-  REQUIRE(::getsockopt(fd, level, name, &value, &length) == 0);
-  return value;
-}
-
 UniqueFd connected(const Endpoint& to) {
   UniqueFd fd(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(fd.valid());
@@ -84,8 +78,8 @@ TEST_CASE("a listener accepts connections without blocking and dies with exec", 
   REQUIRE(listener.has_value());
   CHECK((::fcntl(listener->get(), F_GETFL) & O_NONBLOCK) != 0);
   CHECK((::fcntl(listener->get(), F_GETFD) & FD_CLOEXEC) != 0);
-  CHECK(option(listener->get(), SOL_SOCKET, SO_REUSEADDR) == 1);
-  CHECK(option(listener->get(), SOL_SOCKET, SO_REUSEPORT) == 1);
+  CHECK(socket_option(listener->get(), SOL_SOCKET, SO_REUSEADDR) == 1);
+  CHECK(socket_option(listener->get(), SOL_SOCKET, SO_REUSEPORT) == 1);
   CHECK((::accept(listener->get(), nullptr, nullptr) == -1 && errno == EAGAIN));
 
   const Result<Endpoint> at = local_endpoint(listener->get());
@@ -101,7 +95,7 @@ TEST_CASE("an IPv6 listener takes IPv6 only, so that the port is free for IPv4",
   if (!has_ipv6()) SKIP("this machine has no IPv6 loopback");
   const Result<UniqueFd> v6 = open_listener(address("[::]:0"), {});
   REQUIRE(v6.has_value());
-  CHECK(option(v6->get(), IPPROTO_IPV6, IPV6_V6ONLY) == 1);
+  CHECK(socket_option(v6->get(), IPPROTO_IPV6, IPV6_V6ONLY) == 1);
   const std::uint16_t port = local_endpoint(v6->get())->port();
   CHECK(connected(address("[::1]:0").with_port(port)).valid());
   CHECK_FALSE(connected(address("127.0.0.1:0").with_port(port)).valid());

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "penstock/net/socket.h"
+#include "socket_option.h"
 
 namespace penstock {
 namespace {
@@ -33,7 +34,7 @@ bool ready(int fd, short events, int timeout_ms) {
   return ::poll(&poll, 1, timeout_ms) == 1;
 }
 
-UniqueFd connected(const Endpoint& to) {
+UniqueFd opened(const Endpoint& to) {
   UniqueFd fd = connecting(to);
   REQUIRE(ready(fd.get(), POLLOUT, patience_ms));
   return fd;
@@ -49,13 +50,6 @@ bool carries_both_ways(const UniqueFd& a, const UniqueFd& b) {
   return carries(a, b) && carries(b, a);
 }
 
-int option(int fd, int level, int name) {
-  int value = -1;
-  socklen_t length = sizeof value;
-  REQUIRE(::getsockopt(fd, level, name, &value, &length) == 0);
-  return value;
-}
-
 TEST_CASE("after the filter, queued connections are served and new ones get no answer", "[net]") {
   const std::string text = GENERATE("127.0.0.1:0", "[::1]:0");
   CAPTURE(text);
@@ -66,10 +60,10 @@ TEST_CASE("after the filter, queued connections are served and new ones get no a
   REQUIRE(listener.has_value());
   const Endpoint at = *local_endpoint(listener->get());
 
-  const UniqueFd old_client = connected(at);
+  const UniqueFd old_client = opened(at);
   const UniqueFd old_served(::accept4(listener->get(), nullptr, nullptr, SOCK_NONBLOCK));
   REQUIRE(old_served.valid());
-  const UniqueFd queued_client = connected(at);
+  const UniqueFd queued_client = opened(at);
 
   REQUIRE(drop_new_connections(listener->get()).has_value());
 
@@ -91,7 +85,7 @@ TEST_CASE("after the filter, a connection that is half open is completed and car
   const int seconds = 30;
   REQUIRE(::setsockopt(listener->get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds) ==
           0);
-  const UniqueFd client = connected(at);
+  const UniqueFd client = opened(at);
   REQUIRE_FALSE(ready(listener->get(), POLLIN, 0));
 
   REQUIRE(drop_new_connections(listener->get()).has_value());
@@ -135,33 +129,33 @@ TEST_CASE("the filter does nothing to unix sockets and fails for what is no sock
 TEST_CASE("a connection gets its options", "[net]") {
   const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
   configure_connection(fd.get(), AF_INET, {.keepalive = 60s, .user_timeout = 45s});
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_NODELAY) == 1);
-  CHECK(option(fd.get(), SOL_SOCKET, SO_KEEPALIVE) == 1);
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE) == 60);
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL) == 10);
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_KEEPCNT) == 6);
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 45000);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_NODELAY) == 1);
+  CHECK(socket_option(fd.get(), SOL_SOCKET, SO_KEEPALIVE) == 1);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE) == 60);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL) == 10);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_KEEPCNT) == 6);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 45000);
 }
 
 TEST_CASE("short and long keepalives stay inside what the kernel takes", "[net]") {
   const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
   configure_connection(fd.get(), AF_INET, {.keepalive = 250ms, .user_timeout = 1ns});
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE) == 1);
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL) == 1);
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 1);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE) == 1);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL) == 1);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 1);
   configure_connection(fd.get(), AF_INET, {.keepalive = 1000h, .user_timeout = 10000h});
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE) == 32767);
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL) == 32767);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE) == 32767);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL) == 32767);
 }
 
 TEST_CASE("options that are off leave the kernel's defaults", "[net]") {
   const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
-  const int idle = option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE);
+  const int idle = socket_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE);
   configure_connection(fd.get(), AF_INET, {});
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_NODELAY) == 1);
-  CHECK(option(fd.get(), SOL_SOCKET, SO_KEEPALIVE) == 0);
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE) == idle);
-  CHECK(option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 0);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_NODELAY) == 1);
+  CHECK(socket_option(fd.get(), SOL_SOCKET, SO_KEEPALIVE) == 0);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE) == idle);
+  CHECK(socket_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 0);
 }
 
 TEST_CASE("a socket connects from the source that it is bound to, at a port of its own", "[net]") {

@@ -13,7 +13,7 @@ Counter& of(ClosedCounters& closed, CloseReason reason) {
   return closed[static_cast<std::size_t>(reason)];
 }
 
-const Names names{.listeners = {"web", "unused"}, .backends = {"app/a", "app/b"}};
+const Names counter_names{.listeners = {"web", "unused"}, .backends = {"app/a", "app/b"}};
 
 std::vector<std::unique_ptr<ShardCounters>> two_shards() {
   std::vector<std::unique_ptr<ShardCounters>> shards;
@@ -48,7 +48,7 @@ TEST_CASE("figures of a listener and of the sessions are sums over shards and li
   shards[0]->parked.add(1);
   shards[1]->parked.add(1);
 
-  const Json json = to_json(shards, names);
+  const Json json = to_json(shards, counter_names);
   CHECK(json["listeners"]["web"].dump() == R"({"accepted":7,"active":2,"closed":{"finished":4}})");
   CHECK(json["listeners"]["unused"].dump() ==
         R"({"accepted":10,"active":0,"closed":{"idle_timeout":4}})");
@@ -67,7 +67,7 @@ TEST_CASE("figures of a backend are sums over shards under its pool and name", "
     backend.bytes_out.add(std::uint64_t{1} << 40);
     of(backend.closed, CloseReason::backend_reset).add(6);
   }
-  CHECK(to_json(shards, names)["backends"]["app/b"].dump() ==
+  CHECK(to_json(shards, counter_names)["backends"]["app/b"].dump() ==
         R"({"connections":2,"failed_connects":4,"active":6,"bytes_in":8,)"
         R"("bytes_out":2199023255552,"closed":{"backend_reset":12}})");
 }
@@ -84,7 +84,7 @@ TEST_CASE("faults and loop figures are summed each on its own", "[stats]") {
     shard->splices_ended.add(7);
     shard->pipes_refused.add(8);
   }
-  const Json json = to_json(shards, names);
+  const Json json = to_json(shards, counter_names);
   CHECK(json["faults"].dump() == R"({"accept_errors":2,"buffer_shortages":4,"records_dropped":6})");
   CHECK(json["receives"] == 8);
   CHECK(json["turns"] == 10);
@@ -95,7 +95,7 @@ TEST_CASE("a shard that is older than a name counts as zero for it", "[stats]") 
   std::vector<std::unique_ptr<ShardCounters>> shards;
   shards.push_back(std::make_unique<ShardCounters>(1, 1));
   shards[0]->listener[0].accepted.add(1);
-  const Json json = to_json(shards, names);
+  const Json json = to_json(shards, counter_names);
   CHECK(json["listeners"]["unused"]["accepted"] == 0);
   CHECK(json["backends"]["app/b"]["connections"] == 0);
   CHECK(json["sessions"]["accepted"] == 1);

@@ -8,7 +8,7 @@
 namespace penstock::stats {
 namespace {
 
-const Names names{.listeners = {"web", "https"}, .backends = {"app/a", "app/big"}};
+const Names log_names{.listeners = {"web", "https"}, .backends = {"app/a", "app/big"}};
 
 SessionRecord numbered(std::uint64_t number) {
   SessionRecord record;
@@ -29,7 +29,7 @@ TEST_CASE("a session's record has every field of the access log", "[stats]") {
   record.connect_time = 300us + 400ns;
   record.tries = 2;
   record.tls = true;
-  CHECK(to_json(record, names).dump() ==
+  CHECK(to_json(record, log_names).dump() ==
         R"({"client":"10.1.2.3:40000","listener":"https","backend":"app/big",)"
         R"("reason":"backend_reset","termination":"SD","bytes_in":78,"bytes_out":1048576,)"
         R"("duration_ms":1500.25,"connect_ms":0.3,"tries":2,"tls":true})");
@@ -39,7 +39,7 @@ TEST_CASE("a session that never had a backend says so with null", "[stats]") {
   SessionRecord record;
   record.client = Endpoint::parse("[::1]:7").value();
   record.reason = CloseReason::no_backend;
-  const Json json = to_json(record, names);
+  const Json json = to_json(record, log_names);
   CHECK(json["client"] == "[::1]:7");
   CHECK(json["backend"].is_null());
   CHECK(json["termination"] == "SC");
