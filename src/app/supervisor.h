@@ -109,6 +109,7 @@ class Supervisor {
   std::uint32_t max_connections_ = 0;
   std::atomic<std::uint32_t> process_sessions_{0};
   std::optional<io::PipeBudget> pipe_budget_;
+  std::vector<std::unique_ptr<relay::Inbox>> inboxes_;  // by shard; none with one, or hand_over off
   stats::Names names_;
   std::vector<std::unique_ptr<stats::ShardCounters>> counters_;
   std::vector<std::unique_ptr<const relay::Routing>> routings_;

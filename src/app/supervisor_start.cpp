@@ -167,6 +167,10 @@ std::expected<void, StartError> Supervisor::start_shards() {
     counters_.push_back(
         std::make_unique<stats::ShardCounters>(names_.listeners.size(), names_.backends.size()));
   }
+  if (config_.process.hand_over && shard_count_ > 1) {
+    for (std::uint32_t i = 0; i < shard_count_; ++i)
+      inboxes_.push_back(std::make_unique<relay::Inbox>());
+  }
   for (std::uint32_t i = 0; i < shard_count_; ++i) shards_.push_back(make_shard(ShardId{i}));
   std::expected<void, StartError> all;
   for (std::size_t i = shards_.size(); i-- > 0;) {
@@ -190,6 +194,7 @@ std::unique_ptr<Supervisor::ShardThread> Supervisor::make_shard(ShardId id) {
                                     .records = access_log_ ? &access_log_->ring(id) : nullptr,
                                     .pipe_budget = pipe_budget_ ? &*pipe_budget_ : nullptr,
                                     .splice = {},
+                                    .inboxes = inboxes_,
                                     .supervisor_event = event_.get()};
   const bool pinned = config_.process.pin && !cpus_.empty();
   const int cpu = pinned ? cpus_[id.value % cpus_.size()] : -1;

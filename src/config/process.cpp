@@ -79,6 +79,7 @@ constexpr std::array process_table = {
     ProcessKey{"hash_seed",
                [](const Value& v, Process& p) { v.read(p.hash_seed, IntegerRange{}); }},
     ProcessKey{"io_disable", read_io_disable},
+    ProcessKey{"hand_over", [](const Value& v, Process& p) { v.read(p.hand_over); }},
     ProcessKey{"splice", read_splice},
     ProcessKey{"pipe_memory", read_pipe_memory},
 };

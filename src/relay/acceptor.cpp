@@ -19,7 +19,8 @@ constexpr std::size_t parked_limit =
 
 Acceptor::Acceptor(Context& context, Slab<Session>& sessions,
                    const std::vector<LentListener>& listeners, Options options)
-    : context_(context), sessions_(sessions), options_(options) {
+    : context_(context), sessions_(sessions), options_(options), neighbor_(options.shard.value) {
+  if (options_.inboxes.size() > 1) inbox_ = options_.inboxes[options_.shard.value].get();
   for (const LentListener& lent : listeners) sockets_.push_back(std::make_unique<Socket>(lent));
   timer_.owner = this;
 }
@@ -37,7 +38,7 @@ void Acceptor::on_completion(const io::Completion& completion) {
   Socket& socket = *static_cast<Socket*>(completion.op.owner);
   if (completion.op.kind == io::OpKind::accept) {
     if (completion.result >= 0) {
-      accepted(socket, completion.result);
+      accepted(socket.id, completion.result);
     } else {
       accept_failed(socket, completion.result);
     }
@@ -57,9 +58,36 @@ void Acceptor::on_completion(const io::Completion& completion) {
   }
 }
 
-void Acceptor::accepted(Socket& socket, int fd) {
-  if (abandoned_) return refuse(socket.id, fd, stats::CloseReason::shutdown);
-  if (!parked_.empty() || !admit(socket.id, fd)) park(socket.id, fd);
+void Acceptor::accepted(ListenerId id, int fd) {
+  if (!hand_over(id, fd)) take(id, fd);
+}
+
+/// Of two shards, of which the kernel chose one by a hash of the addresses and the other is the
+/// next in turn, the one with fewer sessions gets the connection.
+bool Acceptor::hand_over(ListenerId id, int fd) noexcept {
+  if (inbox_ == nullptr || stopping_ || paused_) return false;
+  do {
+    neighbor_ = (neighbor_ + 1) % options_.inboxes.size();
+  } while (neighbor_ == options_.shard.value);
+  Inbox& other = *options_.inboxes[neighbor_];
+  const std::uint32_t load = other.load();
+  if (inbox_->load() <= load + options_.even_enough + load / 8) return false;
+  if (!other.offer(context_.kernel, {id, fd})) return false;
+  context_.counters.handed_over.add();
+  return true;
+}
+
+void Acceptor::take_handed_over() {
+  if (inbox_ == nullptr) return;
+  Inbox::Taken taken;
+  inbox_->take(context_.kernel, taken);
+  for (std::size_t i = 0; i < taken.count; ++i)
+    take(taken.connections[i].listener, taken.connections[i].fd);
+}
+
+void Acceptor::take(ListenerId id, int fd) {
+  if (abandoned_) return refuse(id, fd, stats::CloseReason::shutdown);
+  if (!parked_.empty() || !admit(id, fd)) park(id, fd);
   // Another shard may have made room in between: whoever is parked still needs the timer.
   if (!parked_.empty() || !room()) pause(room_pause);
 }
@@ -85,8 +113,14 @@ bool Acceptor::admit(ListenerId id, int fd) {
   }
   Session* session = sessions_.acquire(context_, id, fd);
   PENSTOCK_ASSERT(session != nullptr);  // the slab has room for max_connections
+  if (inbox_ != nullptr) inbox_->add_load();
   session->begin();
   return true;
+}
+
+void Acceptor::session_ended() noexcept {
+  options_.process_sessions.fetch_sub(1, std::memory_order_relaxed);
+  if (inbox_ != nullptr) inbox_->subtract_load();
 }
 
 void Acceptor::park(ListenerId id, int fd) {
@@ -178,7 +212,7 @@ void Acceptor::drain(Socket& socket) {
     const int fd =
         planted(Planted::accept_queue_dropped) ? -EAGAIN : context_.kernel.accept_now(socket.fd);
     if (fd >= 0) {
-      accepted(socket, fd);
+      accepted(socket.id, fd);
     } else if (fd == -EAGAIN) {
       socket.released = true;
       return;

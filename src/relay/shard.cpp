@@ -78,7 +78,11 @@ class Shard::Loop {
             .ended = {}},
         acceptor_(context_, sessions_, listeners,
                   {.max_connections = options.max_connections,
-                   .process_sessions = *options.process_sessions}) {
+                   .process_sessions = *options.process_sessions,
+                   .inboxes = options.inboxes,
+                   .shard = options.id,
+                   .even_enough = options.even_enough}) {
+    if (!options.inboxes.empty()) options.inboxes[options.id.value]->open(event_fd_);
     ring_->wait_event(wake_op_, event_fd_);
     timers_.schedule(trim_timer_, context_.now + trim_interval);
     acceptor_.start();
@@ -133,6 +137,7 @@ class Shard::Loop {
     if (newest && !planted(Planted::liveness_lost)) context_.liveness = *newest;
     if (stop_wanted.load(std::memory_order_acquire)) acceptor_.stop();
     if (cut_wanted.load(std::memory_order_acquire) && !cut_) cut_all();
+    acceptor_.take_handed_over();
   }
 
   void cut_all() {
@@ -191,7 +196,7 @@ class Shard::Loop {
     while (!context_.ended.empty()) {
       while (Session* session = context_.ended.pop_front()) {
         sessions_.release(*session);
-        options_.process_sessions->fetch_sub(1, std::memory_order_relaxed);
+        acceptor_.session_ended();
       }
       acceptor_.resume();  // its sessions may end at once
     }
@@ -204,6 +209,7 @@ class Shard::Loop {
   /// Stopped, served and joined: the last request to end is the one that waits for news.
   bool finished() {
     if (!acceptor_.released() || sessions_.used() > 0 || !acceptor_.idle()) return false;
+    if (!acceptor_.close_inbox()) return false;
     if (!finishing_) {
       finishing_ = true;
       if (wake_op_.in_flight) ring_->cancel_all(cancel_op_, event_fd_);

@@ -95,6 +95,20 @@ Json listener_json(const ListenerSums& sums) {
   return json;
 }
 
+/// How evenly the sessions are spread.
+Json shards_json(Shards shards) {
+  Json list = Json::array();
+  for (const auto& shard : shards) {
+    std::uint64_t active = 0;
+    for (const ListenerCounters& listener : shard->listener) active += listener.active.get();
+    Json json = Json::object();
+    json["active"] = active;
+    json["handed_over"] = shard->handed_over.get();
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
 }  // namespace
 
 Json to_json(Shards shards, const Names& names) {
@@ -127,6 +141,7 @@ Json to_json(Shards shards, const Names& names) {
   json["backends"] = std::move(backends);
   json["faults"] = std::move(faults);
   json["splice"] = std::move(splice);
+  json["shards"] = shards_json(shards);
   json["receives"] = sum(shards, &ShardCounters::receives);
   json["turns"] = sum(shards, &ShardCounters::turns);
   return json;

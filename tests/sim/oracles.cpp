@@ -31,6 +31,9 @@ bool may_lack_backend(CloseReason reason) noexcept {
 /// Longest from a byte that was moved to the moment that the shard takes for now.
 constexpr Duration clock_slack = 100ms;
 
+/// What can be done has been done by then.
+constexpr Duration soon = 200ms;
+
 }  // namespace
 
 /// The reason is possible at all, and the backend is the one that the hash gives.
@@ -68,6 +71,16 @@ void World::check_choice(const stats::SessionRecord& record) {
   PENSTOCK_ASSERT(chosen || (record.tries > 1 && current > 1));
 }
 
+/// No connection waits for long to be taken by the shard that it was handed over to, and none is
+/// left when that has ended.
+void World::check_inboxes() {
+  for (std::size_t i = 0; i < inboxes_.size(); ++i) {
+    inbox_since_[i] = inboxes_[i]->empty() ? never : std::min(inbox_since_[i], kernel_.now());
+    PENSTOCK_ASSERT(inbox_since_[i] == never || kernel_.now() - inbox_since_[i] < soon);
+    PENSTOCK_ASSERT(shards_[i] != nullptr || inboxes_[i]->empty());
+  }
+}
+
 /// No byte lies about in production's kernel that could be handed on.
 void World::check_flow() {
   flow_checked_ = kernel_.now();
@@ -83,7 +96,6 @@ void World::check_flow() {
 }
 
 void World::check_flow(const Stream& from, const Stream& to) const {
-  constexpr Duration soon = 200ms;
   if (from.is_unix() || to.is_unix()) return;  // what is acknowledged there is another matter
   if (!from.held() || !to.held() || from.dead() || to.dead()) return;
   const Instant possible = std::max(from.waiting_since(), to.drained_at());

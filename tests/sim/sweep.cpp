@@ -170,10 +170,12 @@ void Tally::add(const Tally& other) noexcept {
   turns += other.turns;
   bytes += other.bytes;
   tries += other.tries;
+  handed_over += other.handed_over;
 }
 
 std::string Tally::text() const {
-  std::string text = fmt::format("{} turns, {} bytes relayed; sessions by reason:", turns, bytes);
+  std::string text = fmt::format(
+      "{} turns, {} bytes relayed, {} handed over; sessions by reason:", turns, bytes, handed_over);
   for (const stats::CloseReasonInfo& reason : stats::close_reasons) {
     const std::uint64_t count = reasons[static_cast<std::size_t>(reason.reason)];
     if (count > 0) text += fmt::format(" {} {}", reason.name, count);

@@ -15,6 +15,7 @@ struct Tally {
   std::uint64_t turns = 0;
   std::uint64_t bytes = 0;
   std::uint64_t tries = 0;  ///< backends dialled
+  std::uint64_t handed_over = 0;
 
   [[nodiscard]] std::uint64_t& of(stats::CloseReason reason) noexcept {
     return reasons[static_cast<std::size_t>(reason)];

@@ -75,6 +75,7 @@ Tally World::run() {
   checker_.reset();
   kernel_.run_for(patience);  // the remote ends learn what is left to learn
   if (traced_) describe();
+  for (const auto& counters : counters_) tally_.handed_over += counters->handed_over.get();
   check_end();
   return tally_;
 }
@@ -208,6 +209,7 @@ void World::check_turn() {
     for (const auto& listener : counters->listener) active += listener.active.get();
   }
   PENSTOCK_ASSERT(active <= setup_.max_connections);
+  check_inboxes();
   if (kernel_.now() - flow_checked_ >= flow_interval) check_flow();
   const Duration dialling = setup_.connect_timeout * setup_.connect_tries;
   const auto rounds = static_cast<int>(setup_.clients / setup_.max_connections);

@@ -40,6 +40,8 @@ struct Setup {
   int connect_tries = 3;
   balance::HashKey hash_key = balance::HashKey::source_ip;
   std::optional<relay::SpliceRules> splice;
+  bool hand_over = false;
+  std::uint32_t even_enough = 2;
   Duration active_time = 4s;           ///< until then clients come and things go wrong
   std::optional<Duration> stop_after;  ///< stop_accepting comes early
   std::optional<Duration> cut_after;
@@ -103,6 +105,7 @@ class World {
 
   // oracles.cpp
   void check_turn();
+  void check_inboxes();
   void check_flow();
   void check_flow(const Stream& from, const Stream& to) const;
   /// Prints how far everybody has come.
@@ -133,6 +136,8 @@ class World {
   relay::Routing routing_;
   std::atomic<std::uint32_t> process_sessions_{0};
   io::PipeBudget pipe_budget_;
+  std::vector<std::unique_ptr<relay::Inbox>> inboxes_;
+  std::vector<Instant> inbox_since_;  // something is in it; never: nothing
   std::vector<std::unique_ptr<stats::ShardCounters>> counters_;
   std::vector<std::unique_ptr<stats::RecordRing>> records_;
   std::vector<std::unique_ptr<relay::Shard>> shards_;

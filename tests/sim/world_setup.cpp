@@ -53,6 +53,8 @@ void World::draw_setup() {
     rules.watermark_after = random_.below(60'000);
     rules.watermark = random_.between(1, 60'000);
   }
+  setup_.hand_over = random_.chance(0.7);
+  setup_.even_enough = static_cast<std::uint32_t>(random_.below(3));
   setup_.active_time = random_.duration(500ms, 6s);
   if (random_.chance(0.25)) setup_.stop_after = random_.duration(0s, setup_.active_time);
   if (random_.chance(0.15)) setup_.cut_after = random_.duration(0s, setup_.active_time);
@@ -170,6 +172,9 @@ void World::make_listeners() {
 }
 
 void World::make_shards() {
+  for (std::size_t i = 0; setup_.hand_over && i < setup_.shards; ++i)
+    inboxes_.push_back(std::make_unique<relay::Inbox>());
+  inbox_since_.assign(inboxes_.size(), never);
   for (std::size_t i = 0; i < setup_.shards; ++i) {
     counters_.push_back(std::make_unique<stats::ShardCounters>(3, backends_.size()));
     records_.push_back(std::make_unique<stats::RecordRing>(4096));
@@ -190,6 +195,8 @@ void World::make_shards() {
       options.pipe_budget = &pipe_budget_;
       options.splice = *setup_.splice;
     }
+    options.inboxes = inboxes_;
+    options.even_enough = setup_.even_enough;
     auto shard = relay::Shard::create(kernel_, options, routing_, liveness_, lent);
     PENSTOCK_ASSERT(shard.has_value());
     shards_.push_back(std::move(*shard));

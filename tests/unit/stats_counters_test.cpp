@@ -31,6 +31,7 @@ TEST_CASE("a process that has done nothing prints every figure as zero", "[stats
         R"("bytes_out":0,"closed":{}}},)"
         R"("faults":{"accept_errors":0,"buffer_shortages":0,"records_dropped":0},)"
         R"("splice":{"begun":0,"ended":0,"pipes_refused":0},)"
+        R"("shards":[{"active":0,"handed_over":0},{"active":0,"handed_over":0}],)"
         R"("receives":0,"turns":0})");
 }
 

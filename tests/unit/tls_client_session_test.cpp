@@ -8,8 +8,6 @@
 namespace penstock::tls::test {
 namespace {
 
-constexpr auto both_versions = {Version::tls12, Version::tls13};
-
 struct Connection {
   Connection(Context& client_context, Context& server_context, const ClientConnect& connect = {})
       : client(client_context, connect), server(server_context), ends(shake(client, server)) {

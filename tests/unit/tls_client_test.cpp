@@ -10,8 +10,6 @@
 namespace penstock::tls::test {
 namespace {
 
-constexpr auto both_versions = {Version::tls12, Version::tls13};
-
 std::unique_ptr<Context> make_trusting(const TempFolder& folder, const TestCertificate& authority,
                                        Version version) {
   tls::ClientOptions options;

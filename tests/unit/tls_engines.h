@@ -11,6 +11,8 @@
 
 namespace penstock::tls::test {
 
+inline constexpr auto both_versions = {Version::tls12, Version::tls13};
+
 /// A certificate with valid dates.
 inline TestCertificate issue(CertificateOptions options) {
   const std::time_t today = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());

@@ -42,7 +42,8 @@ namespace penstock {
   X(full_pipe_returned, "a pipe with bytes left in it is lent to the next one")          \
   X(pipe_dropped, "a direction is copied again while bytes are in its pipe")             \
   X(watermark_left, "the low watermark stays raised when a direction is copied again")   \
-  X(tail_forgotten, "nobody looks for what the low watermark hides")
+  X(tail_forgotten, "nobody looks for what the low watermark hides")                     \
+  X(hand_over_unnoticed, "a shard is not woken for a connection handed over to it")     
 
 enum class Planted : std::uint8_t {
 #define PENSTOCK_X(name, wrong) name,

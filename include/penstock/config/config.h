@@ -77,6 +77,7 @@ struct Process {
   Duration shutdown_timeout = 30s;  ///< of running sessions after SIGTERM; zero: no limit
   std::uint64_t hash_seed = 0;
   io::FeatureSet io_disable;                 ///< with `splice = false`, splice among them
+  bool hand_over = true;                     ///< connections to a shard that has fewer of them
   std::optional<std::uint64_t> pipe_memory;  ///< bytes; absent: half of what the user may have
 };
 

@@ -1,18 +1,20 @@
 // Shard: the loop of one core. It owns a ring, buffers, timers and sessions; it shares nothing that
-// is written with other shards but the process's session count. Construct it and call turn() on one
-// thread; the supervisor talks to it through push_liveness(), stop_accepting() and cut_sessions(),
-// which are safe from any thread.
+// is written with other shards but the process's session count and their inboxes. Construct it and
+// call turn() on one thread; the supervisor talks to it through push_liveness(), stop_accepting()
+// and cut_sessions(), which are safe from any thread.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "penstock/balance/liveness.h"
 #include "penstock/base/ids.h"
 #include "penstock/io/kernel.h"
 #include "penstock/io/pipe_pool.h"
+#include "penstock/relay/inbox.h"
 #include "penstock/relay/routing.h"
 #include "penstock/relay/splicing.h"
 #include "penstock/stats/counters.h"
@@ -37,6 +39,10 @@ struct ShardOptions {
   stats::RecordRing* records = nullptr;      ///< borrowed; null: nobody wants session records
   io::PipeBudget* pipe_budget = nullptr;     ///< of the process; borrowed; null: nothing is spliced
   SpliceRules splice;
+  std::span<const std::unique_ptr<Inbox>> inboxes;  ///< by ShardId, borrowed; none: no hand-over
+  /// A connection goes to another shard when that has fewer by more than this and an eighth of what
+  /// it has: a hand-over wakes it, which is worth it for connections that stay.
+  std::uint32_t even_enough = 2;
   int supervisor_event = -1;  ///< notified when listeners_released() becomes true; -1: nobody waits
 };
 

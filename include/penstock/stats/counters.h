@@ -58,6 +58,7 @@ struct alignas(64) ShardCounters {
   Counter turns;                           ///< loop turns
   Counter accept_errors;     ///< accepts that failed (EMFILE, ENFILE, ECONNABORTED, …)
   Counter parked;            ///< connections accepted at the limit, waiting now
+  Counter handed_over;       ///< connections accepted here and given to another shard
   Counter receives;          ///< completed receives with data
   Counter buffer_shortages;  ///< receives that found no posted buffer (ENOBUFS)
   Counter splices;           ///< directions that went from copying to splicing
@@ -73,8 +74,8 @@ struct Names {
 };
 
 /// The process's figures as one object: {"sessions": {accepted, active, parked, closed: {reason:
-/// n}}, "listeners": {name: …}, "backends": {name: …}, "faults": {…}, "splice": {…}, "receives": n,
-/// "turns": n}.
+/// n}}, "listeners": {name: …}, "backends": {name: …}, "faults": {…}, "splice": {…},
+/// "shards": [{active, handed_over}], "receives": n, "turns": n}.
 /// Reasons that did not occur are left out.
 [[nodiscard]] Json to_json(std::span<const std::unique_ptr<ShardCounters>> shards,
                            const Names& names);
