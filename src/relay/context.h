@@ -26,6 +26,7 @@ class Session;
 struct OfListener;  ///< tags of the lists that a session is on
 struct OfBackend;
 struct Splicing;
+struct Shaking;
 struct Ended;
 
 struct Context {
@@ -45,6 +46,7 @@ struct Context {
   std::vector<IntrusiveList<Session, OfBackend>> by_backend;  ///< the connected ones, by BackendId
   IntrusiveList<Session, Splicing> splicing;  ///< those with a direction on the splice path
   Timer splice_timer;                         ///< runs while there are any
+  IntrusiveList<Session, Shaking> shaking;    ///< those whose handshake can go on
   IntrusiveList<Session, Ended> ended;        ///< to be released by the shard
 };
 

@@ -82,6 +82,7 @@ void Session::on_completion(const io::Completion& completion) {
 void Session::on_timer() {
   switch (phase_) {
     case Phase::preface:
+      PENSTOCK_ASSERT(front_.busy() || ListHook<Shaking>::linked());  // else nobody went on with it
       return close(CloseReason::handshake_timeout, Ending::abort);
     case Phase::dialing:
       if (back_.fd < 0) return dial();
@@ -97,9 +98,16 @@ void Session::on_timer() {
   }
 }
 
+void Session::continue_handshake() {
+  PENSTOCK_ASSERT(phase_ == Phase::preface);
+  pump_preface();
+  if constexpr (penstock_checks) check_invariants();
+}
+
 void Session::cut(CloseReason reason) { close(reason, Ending::abort); }
 
 void Session::pump_preface() {
+  ListHook<Shaking>::unlink();
   const wire::Leg::Handshake state = front_.handshake(context_.buffers);
   front_.arm_send(context_.ring);
   switch (state) {
@@ -124,7 +132,7 @@ void Session::on_received(Side from, const io::Completion& completion) {
   if (completion.result > 0) context_.counters.receives.add();
   if (what == wire::Leg::Received::no_buffer) context_.counters.buffer_shortages.add();
   if (planted(Planted::no_rearm_after_enobufs) && what == wire::Leg::Received::no_buffer) return;
-  if (phase_ == Phase::preface) return pump_preface();
+  if (phase_ == Phase::preface) return context_.shaking.push_back(*this);
   PENSTOCK_ASSERT(phase_ == Phase::relaying);  // nothing is received while dialing
   if (completion.result > 0) note_received(from, static_cast<std::size_t>(completion.result));
   if (what == wire::Leg::Received::reset || what == wire::Leg::Received::timed_out)

@@ -29,6 +29,7 @@ namespace penstock::relay {
 class Session : public ListHook<OfListener>,
                 public ListHook<OfBackend>,
                 public ListHook<Splicing>,
+                public ListHook<Shaking>,
                 public ListHook<Ended> {
  public:
   /// Backends that one session dials at most; pools.*.connect_tries cannot be larger.
@@ -40,6 +41,8 @@ class Session : public ListHook<OfListener>,
   void begin();
   void on_completion(const io::Completion& completion);
   void on_timer();
+  /// Of a session on the list of those whose handshake can go on, once it was taken off.
+  void continue_handshake();
   /// Of a session that splices, once an interval; true when it has to be called again.
   [[nodiscard]] bool on_splice_timer();
   /// Aborts it, whatever it does.

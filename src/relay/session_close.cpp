@@ -29,6 +29,7 @@ void Session::close(CloseReason reason, Ending ending) {
   reason_ = reason;
   ending_ = ending;
   context_.timers.cancel(timer_);
+  ListHook<Shaking>::unlink();
   closing_deadline_ = context_.now + (ending == Ending::flush ? flush_patience : delivery_patience);
   closing_pause_ = first_pause;
   pipes_ = {};

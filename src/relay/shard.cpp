@@ -75,6 +75,7 @@ class Shard::Loop {
             .by_backend = std::vector<IntrusiveList<Session, OfBackend>>(routing.backends.size()),
             .splicing = {},
             .splice_timer = {},
+            .shaking = {},
             .ended = {}},
         acceptor_(context_, sessions_, listeners,
                   {.max_connections = options.max_connections,
@@ -96,7 +97,9 @@ class Shard::Loop {
 
   Result<bool> turn() {
     const Instant deadline = timers_.next_deadline();
-    if (auto waited = ring_->wait(deadline); !waited) return std::unexpected(waited.error());
+    // With handshakes left it only looks what else there is to do.
+    const Instant until = context_.shaking.empty() ? deadline : context_.now;
+    if (auto waited = ring_->wait(until); !waited) return std::unexpected(waited.error());
     context_.now = ring_->kernel().now();
     context_.counters.turns.add();
     read_inbox();
@@ -105,6 +108,7 @@ class Shard::Loop {
       if (auto caught_up = catch_up(); !caught_up) return std::unexpected(caught_up.error());
     }
     timers_.advance(context_.now, [this](Timer& timer) { on_timer(timer); });
+    shake_hands();
     release_ended();
     return !finished();
   }
@@ -189,6 +193,20 @@ class Shard::Loop {
     if (context_.splicing.empty()) pipes_.close_free();
     if (again && !context_.splice_timer.scheduled())
       timers_.schedule(context_.splice_timer, context_.now + options_.splice.interval);
+  }
+
+  /// Handshakes are what takes longest, with an RSA key half a millisecond each. In every turn only
+  /// a few of them go on, so that those who are through do not wait for all that just began.
+  void shake_hands() {
+    for (std::size_t i = 0; i < options_.handshakes_per_turn; ++i) {
+      Session* session = context_.shaking.pop_front();
+      if (session == nullptr) return;
+      session->continue_handshake();
+    }
+    if (planted(Planted::handshake_forgotten)) {
+      while (context_.shaking.pop_front() != nullptr) {
+      }
+    }
   }
 
   /// Gives the slots of ended sessions back and lets waiting connections have them.

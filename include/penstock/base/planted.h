@@ -43,7 +43,8 @@ namespace penstock {
   X(pipe_dropped, "a direction is copied again while bytes are in its pipe")             \
   X(watermark_left, "the low watermark stays raised when a direction is copied again")   \
   X(tail_forgotten, "nobody looks for what the low watermark hides")                     \
-  X(hand_over_unnoticed, "a shard is not woken for a connection handed over to it")     
+  X(hand_over_unnoticed, "a shard is not woken for a connection handed over to it")      \
+  X(handshake_forgotten, "handshakes beyond what fits into a turn are not continued")
 
 enum class Planted : std::uint8_t {
 #define PENSTOCK_X(name, wrong) name,
