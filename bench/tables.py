@@ -55,7 +55,7 @@ def figure_cell(results, case, proxy):
 def speed_cell(results, case, proxy):
     rate, p50, p99 = (results.median(case.name, proxy, field)
                       for field in ("rate", "p50_us", "p99_us"))
-    speed = f"{rate:,.2f}" if case.unit == "GB" else f"{rate:,.0f}"
+    speed = case.speed(rate)
     return f"{speed}; {p50 / 1e3:.2f} / {p99 / 1e3:.2f}" if p99 else speed
 
 
@@ -79,7 +79,8 @@ def table(cases, results):
             case.name, case.scale[1], *(figure_cell(results, case, proxy) for proxy in measured),
             f"**{ratio:.2f}**" if ratio is not None else "-",
             f"{case.target:.2f}" if case.target else "-"]))
-    lines += ["", "Units a second, and latency p50 / p99 in ms:", ""]
+    lines += ["", "Units a second, and latency p50 / p99 in ms. Of idle connections: what the "
+              "kernel has for each, the far ends of both sockets among it.", ""]
     lines += [row(["case", *results.proxies]), row(["---"] * (len(results.proxies) + 1))]
     for case in cases:
         lines.append(row([case.name, *(speed_cell(results, case, p) for p in results.proxies)]))
