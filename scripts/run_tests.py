@@ -32,7 +32,6 @@ COMPILE_ERROR = re.compile(r"^\S+:\d+:\d+: (fatal )?error: ")
 SHORTAGE_MODULES = r"^test_(connect|fault_(?!table)|halfclose|limits|reset|tls)"
 # What of it measures no time and has tests in the first tier only.
 UNTIMED_MODULES = "test_load_(calibrate|flags|losses|manual|misuse|mix|modes|report)"
-
 BUILD_LIMIT_S = 1500
 CHECK_LIMIT_S = 1800
 FUZZ_LIMIT_S = 600  # the corpus and ten seconds more
@@ -327,6 +326,7 @@ def run_fuzzers(totals):
         report("build fuzz", outcome, 0, 1, [outcome.problem])
         return
     say(f"ok      {'build fuzz':<49} {outcome.seconds:7.1f} s")
+
     def smoke(name):
         return run(f"fuzz {name}", ["scripts/fuzz", name, "--smoke"], FUZZ_LIMIT_S)
 
@@ -350,7 +350,8 @@ def sanitizer_builds():
                         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
     # The simulation has one thread: there is no race to be found.
     tsan = Build("tsan", [*kind, "-Db_sanitize=thread"], without=("sim",), **common)
-    tsan.environment = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
+    tsan.environment = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:"
+                        f"suppressions={ROOT}/tests/tsan_suppressions.txt"}
     # GCC 12's ThreadSanitizer does not know address layouts with more than 28 random bits, which
     # some kernels use; without randomization it starts everywhere.
     if subprocess.run(["setarch", "-R", "true"], capture_output=True, check=False).returncode == 0:
