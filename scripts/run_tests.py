@@ -28,9 +28,8 @@ TIERS = ("full", "coop", "plain")
 CLANG = shutil.which("clang++-19")  # for the fuzzers
 TAIL_LINES = 40
 COMPILE_ERROR = re.compile(r"^\S+:\d+:\d+: (fatal )?error: ")
-# What of the end-to-end suite has sessions, handshakes and peers that misbehave.
+# What has sessions, handshakes and peers that misbehave; what measures no time.
 SHORTAGE_MODULES = r"^test_(connect|fault_(?!table)|halfclose|limits|reset|tls)"
-# What of it measures no time and has tests in the first tier only.
 UNTIMED_MODULES = "test_load_(calibrate|flags|losses|manual|misuse|mix|modes|report)"
 BUILD_LIMIT_S = 1500
 CHECK_LIMIT_S = 1800

@@ -42,7 +42,6 @@ struct Setup {
   std::optional<relay::SpliceRules> splice;
   bool hand_over = false;
   std::uint32_t even_enough = 2;
-  std::size_t handshakes_per_turn = 4;
   Duration active_time = 4s;           ///< until then clients come and things go wrong
   std::optional<Duration> stop_after;  ///< stop_accepting comes early
   std::optional<Duration> cut_after;

@@ -55,7 +55,6 @@ void World::draw_setup() {
   }
   setup_.hand_over = random_.chance(0.7);
   setup_.even_enough = static_cast<std::uint32_t>(random_.below(3));
-  if (random_.chance(0.7)) setup_.handshakes_per_turn = 1;
   setup_.active_time = random_.duration(500ms, 6s);
   if (random_.chance(0.25)) setup_.stop_after = random_.duration(0s, setup_.active_time);
   if (random_.chance(0.15)) setup_.cut_after = random_.duration(0s, setup_.active_time);
@@ -198,7 +197,6 @@ void World::make_shards() {
     }
     options.inboxes = inboxes_;
     options.even_enough = setup_.even_enough;
-    options.handshakes_per_turn = setup_.handshakes_per_turn;
     auto shard = relay::Shard::create(kernel_, options, routing_, liveness_, lent);
     PENSTOCK_ASSERT(shard.has_value());
     shards_.push_back(std::move(*shard));
