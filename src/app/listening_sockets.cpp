@@ -38,6 +38,7 @@ Result<void> ListeningSockets::open_address(const config::Listener& listener, Li
     auto fd = open_listener(here, {.backlog = listener.backlog,
                                    .reuse_port = count > 1,
                                    .first = shard == 0,
+                                   .patient = true,
                                    .mode = listener.mode});
     if (!fd) return std::unexpected(fd.error());
     if (shard == 0) {

@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <string>
 
 #include "penstock/net/socket.h"
@@ -84,6 +86,17 @@ Result<UniqueFd> open_socket(const Endpoint& at) {
   return cannot_listen(at, cause);
 }
 
+// A process that was killed may be gone before its ring is, which the kernel takes down in its own
+// time, and a socket that the ring waits on still listens. So whoever starts at once in its place
+// tries again for a moment.
+constexpr int ghost_looks = 20;
+constexpr int ghost_pause_ms = 25;
+void wait_for_ghost() noexcept { static_cast<void>(::poll(nullptr, 0, ghost_pause_ms)); }
+
+int bind_errno(int fd, const Endpoint& at) noexcept {
+  return ::bind(fd, at.address(), at.length()) == 0 ? 0 : errno;
+}
+
 bool set_flag(int fd, int level, int option) noexcept {
   const int on = 1;
   return ::setsockopt(fd, level, option, &on, sizeof on) == 0;
@@ -101,7 +114,12 @@ Result<UniqueFd> open_ip(const Endpoint& at, const ListenOptions& options) {
                         (at.family() != AF_INET6 || set_flag(raw, IPPROTO_IPV6, IPV6_V6ONLY)) &&
                         (!shares_at_bind || set_flag(raw, SOL_SOCKET, SO_REUSEPORT));
   if (!prepared) return cannot_listen(at, errno);
-  if (::bind(raw, at.address(), at.length()) != 0) return cannot_listen(at, errno);
+  int cause = bind_errno(raw, at);
+  for (int look = 1; cause == EADDRINUSE && options.patient && look < ghost_looks; ++look) {
+    wait_for_ghost();
+    cause = bind_errno(raw, at);
+  }
+  if (cause != 0) return cannot_listen(at, cause);
   if (options.reuse_port && options.first && !set_flag(raw, SOL_SOCKET, SO_REUSEPORT)) {
     return cannot_listen(at, errno);
   }
@@ -109,9 +127,31 @@ Result<UniqueFd> open_ip(const Endpoint& at, const ListenOptions& options) {
   return fd;
 }
 
+/// Whether the process lives that listens on what the socket is connected to. One that is not to be
+/// seen from here does.
+bool listener_lives(int fd) noexcept {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return true;
+  return ::kill(peer.pid, 0) == 0 || errno != ESRCH;
+}
+
+/// What connecting to the unix socket gives: 0 or EAGAIN (its backlog is full) when somebody
+/// listens.
+Result<int> answer_at(const Endpoint& at, bool patient) {
+  for (int look = 1;; ++look) {
+    const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!probe.valid()) return cannot_listen(at, errno);
+    const int cause = ::connect(probe.get(), at.address(), at.length()) == 0 ? 0 : errno;
+    const bool may_be_ghost = cause == EAGAIN || (cause == 0 && !listener_lives(probe.get()));
+    if (!may_be_ghost || !patient || look >= ghost_looks) return cause;
+    wait_for_ghost();
+  }
+}
+
 /// Removes the file of a unix socket that no process listens on any more. Anything else that is
 /// there is an error.
-Result<void> remove_stale(const Endpoint& at) {
+Result<void> remove_stale(const Endpoint& at, bool patient) {
   const std::string path(at.path());
   struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) {
@@ -126,10 +166,9 @@ Result<void> remove_stale(const Endpoint& at) {
             at.to_string()),
         EADDRINUSE);
   }
-  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!probe.valid()) return cannot_listen(at, errno);
-  const int cause = ::connect(probe.get(), at.address(), at.length()) == 0 ? 0 : errno;
-  // EAGAIN: its backlog is full, so somebody listens.
+  const auto answer = answer_at(at, patient);
+  if (!answer) return std::unexpected(answer.error());
+  const int cause = *answer;
   if (cause == 0 || cause == EAGAIN) {
     return fail(
         fmt::format(
@@ -162,7 +201,7 @@ Result<UniqueFd> open_unix(const Endpoint& at, const ListenOptions& options) {
   const std::string path(at.path());
   int bound = ::bind(fd->get(), at.address(), at.length());
   if (bound != 0 && errno == EADDRINUSE) {
-    if (const Result<void> removed = remove_stale(at); !removed)
+    if (const Result<void> removed = remove_stale(at, options.patient); !removed)
       return std::unexpected(removed.error());
     bound = ::bind(fd->get(), at.address(), at.length());
   }

@@ -2,6 +2,7 @@
 // what its errors say.
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -18,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 
 #include "penstock/net/socket.h"
 #include "socket_option.h"
@@ -221,6 +224,55 @@ TEST_CASE("a unix socket that somebody listens on is left alone", "[net]") {
   }
   CHECK(UniqueFd(::accept(owner->get(), nullptr, nullptr)).valid());
   CHECK(connected(at).valid());
+}
+
+/// A listening unix socket whose process is dead: this one holds it, as a ring that the kernel has
+/// not taken down yet would.
+UniqueFd ghost_listener(const Endpoint& at) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM, 0));
+  REQUIRE(::bind(fd.get(), at.address(), at.length()) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(::listen(fd.get(), 8));
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  return fd;
+}
+
+TEST_CASE("an address that a killed process still holds is waited for, by those who are patient",
+          "[net]") {
+  const Folder folder;
+  const bool is_unix = GENERATE(true, false);
+  UniqueFd ghost;
+  Endpoint at = folder.socket("a.sock");
+  if (is_unix) {
+    ghost = ghost_listener(at);
+  } else {
+    ghost = std::move(*open_listener(address("127.0.0.1:0"), {.first = true}));
+    at = *local_endpoint(ghost.get());
+  }
+  CHECK_FALSE(open_listener(at, {.first = true}).has_value());
+  std::thread kernel([&ghost] {
+    ::poll(nullptr, 0, 100);
+    ghost.reset();
+  });
+  const Result<UniqueFd> listener = open_listener(at, {.first = true, .patient = true});
+  kernel.join();
+  REQUIRE(listener.has_value());
+  CHECK(connected(at).valid());
+}
+
+TEST_CASE("patience ends, and a listener that lives is told at once", "[net]") {
+  const Folder folder;
+  const UniqueFd ghost = ghost_listener(folder.socket("ghost.sock"));
+  const auto refused = open_listener(folder.socket("ghost.sock"), {.patient = true});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(mentions(refused.error(), "a process listens on it"));
+  const Result<UniqueFd> living = open_listener(folder.socket("a.sock"), {});
+  REQUIRE(living.has_value());
+  const auto began = std::chrono::steady_clock::now();
+  CHECK_FALSE(open_listener(folder.socket("a.sock"), {.patient = true}).has_value());
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::milliseconds(200));
 }
 
 TEST_CASE("a file that is no socket is never removed", "[net]") {

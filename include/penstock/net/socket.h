@@ -22,6 +22,9 @@ struct ListenOptions {
   /// (SO_REUSEPORT would let a second penstock of the same user take half of the connections
   /// unnoticed). The later sockets leave this false.
   bool first = false;
+  /// Waits for up to half a second for an address that is taken: by a process, perhaps, that was
+  /// just killed and whose ring the kernel has not taken down yet.
+  bool patient = false;
   std::optional<mode_t> mode{};  ///< of the unix socket's file
 };
 
