@@ -224,6 +224,7 @@ void Stream::deliver() {
 bool Stream::deliver_data() {
   if (peer_->closed_ || peer_->dead_) {  // nobody is there to take it, and the answer is RST
     out_.clear();
+    drained_at_ = network_.timeline().now();
     peer_->dead_ = true;
     peer_->out_.clear();
     network_.timeline().after(network_.latency(), [this] { fail(ECONNRESET); });
