@@ -31,7 +31,7 @@ COMPILE_ERROR = re.compile(r"^\S+:\d+:\d+: (fatal )?error: ")
 # What has sessions, handshakes and peers that misbehave; what measures no time.
 SHORTAGE_MODULES = r"^test_(connect|fault_(?!table)|halfclose|limits|reset|tls)"
 UNTIMED_MODULES = "test_load_(calibrate|flags|losses|manual|misuse|mix|modes|report)"
-BUILD_LIMIT_S = 1500
+BUILD_LIMIT_S = 2400
 CHECK_LIMIT_S = 1800
 FUZZ_LIMIT_S = 600  # the corpus and ten seconds more
 SUITE_LIMIT_S = {"unit": 120, "contract": 180, "sim": 300, "e2e": 300}
