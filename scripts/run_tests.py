@@ -23,7 +23,7 @@ from suite_reports import failures_in, read_catch, skips_in
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 SUITES = ("unit", "contract", "sim", "e2e")
-FUZZERS = ("config", "http", "sim", "tls")
+FUZZERS = ("config", "hello", "http", "sim", "tls")
 TIERS = ("full", "coop", "plain")
 CLANG = shutil.which("clang++-19")  # for the fuzzers
 TAIL_LINES = 40
