@@ -71,8 +71,7 @@ TEST_CASE("of what several threads offer, all that is accepted is taken once", "
   for (std::size_t thread = 0; thread < threads; ++thread) {
     offerers.emplace_back([&, thread] {
       for (std::size_t fd = thread * each; fd < (thread + 1) * each; ++fd)
-        accepted[fd] =
-            open.inbox.offer(open.kernel, {ListenerId{0}, static_cast<int>(fd)}) ? 1 : 0;
+        accepted[fd] = open.inbox.offer(open.kernel, {ListenerId{0}, static_cast<int>(fd)}) ? 1 : 0;
       --running;
     });
   }
