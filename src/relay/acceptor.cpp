@@ -78,7 +78,7 @@ bool Acceptor::hand_over(ListenerId id, int fd) noexcept {
 }
 
 void Acceptor::take_handed_over() {
-  if (inbox_ == nullptr) return;
+  if (inbox_ == nullptr || inbox_->empty()) return;  // as in nearly every turn
   Inbox::Taken taken;
   inbox_->take(context_.kernel, taken);
   for (std::size_t i = 0; i < taken.count; ++i)

@@ -29,7 +29,6 @@ bool Inbox::offer(io::Kernel& kernel, Connection connection) noexcept {
 
 void Inbox::take(io::Kernel& kernel, Taken& taken) noexcept {
   taken.count = 0;
-  if (empty()) return;
   if (!enter()) return kernel.notify(event_fd_);  // in the next turn
   taken = arrived_;
   arrived_.count = 0;

@@ -225,8 +225,8 @@ class Shard::Loop {
   /// Stopped, served and joined: the last request to end is the one that waits for news.
   bool finished() {
     if (!acceptor_.released() || sessions_.used() > 0 || !acceptor_.idle()) return false;
-    if (!acceptor_.close_inbox()) return false;
     if (!finishing_) {
+      if (!acceptor_.close_inbox()) return false;  // whoever is in it wakes us
       finishing_ = true;
       if (wake_op_.in_flight) ring_->cancel_all(cancel_op_, event_fd_);
     }
