@@ -26,7 +26,7 @@ std::unique_ptr<tls::Context> server_context() {
 std::unique_ptr<tls::Context> client_context(tls::Version version) {
   tls::ClientOptions options;
   options.verification = tls::Verification::off;
-  options.min_version = options.max_version = version;
+  options.terms.min_version = options.terms.max_version = version;
   return tls::Context::create_client(options).value();
 }
 

@@ -150,6 +150,7 @@ std::uint64_t TlsClient::arrived() const noexcept {
   std::uint64_t plaintext = 0;
   for (const auto& [ciphertext, so_far] : records_) {
     if (ciphertext > stream_.arrived()) break;
+    if (options_.corrupts != 0 && ciphertext >= options_.corrupts) break;
     plaintext = so_far;
   }
   return plaintext;

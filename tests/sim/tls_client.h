@@ -52,7 +52,7 @@ class TlsClient {
   /// next call.
   void update_keys();
 
-  /// Plaintext bytes in those records that have arrived whole at the server's kernel.
+  /// Plaintext bytes in those records that have arrived at the server's kernel whole and undamaged.
   [[nodiscard]] std::uint64_t arrived() const noexcept;
   /// close_notify has arrived there.
   [[nodiscard]] bool end_arrived() const noexcept;
