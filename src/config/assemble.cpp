@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "drafts.h"
 #include "penstock/balance/maglev.h"
@@ -14,23 +15,20 @@
 namespace penstock::config {
 namespace {
 
-/// Finds the pool of a listener by name; PoolId is the position in the file.
-const PoolDraft* link_pool(ListenerDraft& listener, const std::vector<PoolDraft>& pools,
-                           Source& source) {
-  if (!listener.pool || pools.empty()) return nullptr;  // both reported already
-  const auto found = std::ranges::find(pools, listener.pool->value,
-                                       [](const PoolDraft& p) { return p.pool.name; });
-  if (found != pools.end()) {
-    listener.listener.pool = PoolId{static_cast<std::uint32_t>(found - pools.begin())};
-    return &*found;
-  }
+/// Finds the pool that the table at `path` names; PoolId is the position in the file.
+std::optional<PoolId> find_pool(const std::optional<Located<std::string>>& name,
+                                const std::string& path, const std::vector<PoolDraft>& pools,
+                                Source& source) {
+  if (!name || pools.empty()) return std::nullopt;  // both reported already
+  const auto found =
+      std::ranges::find(pools, name->value, [](const PoolDraft& p) { return p.pool.name; });
+  if (found != pools.end()) return PoolId{static_cast<std::uint32_t>(found - pools.begin())};
   std::vector<std::string_view> names;
   for (const PoolDraft& pool : pools) names.push_back(pool.pool.name);
-  source.error(
-      listener.pool->place,
-      fmt::format("{}.pool is {}, but there is no such pool{}", listener.path,
-                  quote(listener.pool->value), hint(listener.pool->value, names, "the pools are")));
-  return nullptr;
+  source.error(name->place,
+               fmt::format("{}.pool is {}, but there is no such pool{}", path, quote(name->value),
+                           hint(name->value, names, "the pools are")));
+  return std::nullopt;
 }
 
 bool is_loopback(const Endpoint& endpoint) {
@@ -87,6 +85,47 @@ void check_bind(const std::vector<ListenerDraft>& listeners, Source& source) {
   }
 }
 
+/// A route for names that earlier ones have taken whole would never be chosen.
+void check_shadowed(const ListenerDraft& listener, Source& source) {
+  std::map<std::string_view, Place> taken;
+  for (const RouteDraft& route : listener.routes) {
+    for (const auto& name : route.names) {
+      const auto at = taken.find(name.value);
+      if (at != taken.end()) {
+        source.error(
+            name.place,
+            fmt::format("{}.match.sni has {} again, which always takes the route of line {}",
+                        route.path, quote(name.value), at->second.line));
+      } else if (route.route.protocols.empty()) {
+        taken.emplace(name.value, name.place);
+      }
+    }
+  }
+}
+
+/// Finds the pools of a listener and its routes, and settles what depends on its tls table.
+void link(ListenerDraft& listener, const std::vector<PoolDraft>& pools, Source& source) {
+  std::set<std::uint32_t> linked;
+  const auto link_one = [&](const auto& name, const std::string& path) {
+    const auto pool = find_pool(name, path, pools, source);
+    if (pool && linked.insert(pool->value).second) check_loop(listener, pools[pool->value], source);
+    return pool;
+  };
+  listener.listener.pool = link_one(listener.pool, listener.path);
+  for (RouteDraft& route : listener.routes) {
+    route.route.pool = link_one(route.pool, route.path).value_or(PoolId{});
+    if (listener.listener.tls) continue;
+    if (route.treatment && !route.route.passthrough) {
+      source.error(
+          *route.treatment,
+          fmt::format("{}.tls is \"terminate\", but {} has no tls table with a certificate",
+                      route.path, listener.path));
+    }
+    route.route.passthrough = true;
+  }
+  check_shadowed(listener, source);
+}
+
 void check_listener(const ListenerDraft& listener, Source& source) {
   const bool has_unix =
       std::ranges::any_of(listener.bind, [](const auto& bind) { return bind.value.is_unix(); });
@@ -95,10 +134,10 @@ void check_listener(const ListenerDraft& listener, Source& source) {
                  fmt::format("{0}.mode is the permissions of unix sockets, but {0}.bind has none",
                              listener.path));
   }
-  if (listener.handshake_timeout && !listener.listener.tls) {
+  if (listener.handshake_timeout && !listener.listener.tls && listener.routes.empty()) {
     source.error(*listener.handshake_timeout,
-                 fmt::format("{}.handshake_timeout has no effect without tls: plain TCP has no "
-                             "handshake beyond the kernel's",
+                 fmt::format("{}.handshake_timeout has no effect without tls or routes: plain TCP "
+                             "has no handshake beyond the kernel's",
                              listener.path));
   }
   if (listener.handshake_timeout && listener.tls_handshake_timeout) {
@@ -151,6 +190,7 @@ Pool finish(PoolDraft draft, std::uint32_t& next_id) {
 
 Listener finish(ListenerDraft draft) {
   for (auto& bind : draft.bind) draft.listener.bind.push_back(bind.value);
+  for (RouteDraft& route : draft.routes) draft.listener.routes.push_back(std::move(route.route));
   return std::move(draft.listener);
 }
 
@@ -159,8 +199,7 @@ Listener finish(ListenerDraft draft) {
 Config assemble(Draft draft, Source& source) {
   for (ListenerDraft& listener : draft.listeners) {
     check_listener(listener, source);
-    const PoolDraft* pool = link_pool(listener, draft.pools, source);
-    if (pool != nullptr) check_loop(listener, *pool, source);
+    link(listener, draft.pools, source);
   }
   check_bind(draft.listeners, source);
   for (PoolDraft& pool : draft.pools) check_backends(pool, source);

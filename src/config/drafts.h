@@ -12,10 +12,19 @@
 
 namespace penstock::config {
 
+struct RouteDraft {
+  Route route;
+  std::string path;                         ///< "listeners.web.routes[0]"
+  std::vector<Located<std::string>> names;  ///< route.server_names
+  std::optional<Located<std::string>> pool;
+  std::optional<Place> treatment;  ///< `tls` is given
+};
+
 struct ListenerDraft {
   Listener listener;
   std::string path;  ///< "listeners.web"
   std::vector<Located<Endpoint>> bind;
+  std::vector<RouteDraft> routes;
   std::optional<Located<std::string>> pool;
   std::optional<Place> mode;
   std::optional<Place> handshake_timeout;      ///< given in the listener's own table
@@ -55,11 +64,16 @@ void read_log(const Value& value, Draft& draft);
 
 /// The parts of a section that have files of their own.
 void read_tls(const Value& value, ListenerDraft& draft);
+void read_routes(const Value& value, ListenerDraft& draft);
 void read_health(const Value& value, PoolDraft& draft);
+/// Names of ALPN protocols.
+void read_protocols(const Value& value, std::vector<std::string>& names);
 
 // The keys that each of these knows.
 [[nodiscard]] std::vector<KeyInfo> root_keys();
 [[nodiscard]] std::vector<KeyInfo> listener_keys();
+[[nodiscard]] std::vector<KeyInfo> route_keys();
+[[nodiscard]] std::vector<KeyInfo> match_keys();
 [[nodiscard]] std::vector<KeyInfo> tls_keys();
 [[nodiscard]] std::vector<KeyInfo> certificate_keys();
 [[nodiscard]] std::vector<KeyInfo> pool_keys();

@@ -11,6 +11,8 @@ std::span<const TableInfo> all_tables() {
       {"listeners.NAME", listener_keys()},
       {"listeners.NAME.tls", tls_keys()},
       {"listeners.NAME.tls.certificates[]", certificate_keys()},
+      {"listeners.NAME.routes[]", route_keys()},
+      {"listeners.NAME.routes.match", match_keys()},
       {"pools.NAME", pool_keys()},
       {"pools.NAME.health", health_keys()},
       {"pools.NAME.backends[]", backend_keys()},

@@ -69,7 +69,7 @@ constexpr std::array listener_table = {
     ListenerKey{"bind", read_bind, "the addresses to accept on, such as bind = [\"0.0.0.0:8080\"]"},
     ListenerKey{"pool", read_pool, "the name of the pool that serves this listener", "routes"},
     ListenerKey{"tls", read_tls},
-    ListenerKey{"routes", nullptr},
+    ListenerKey{"routes", read_routes},
     ListenerKey{"backlog",
                 [](const Value& v, ListenerDraft& d) { v.read(d.listener.backlog, {1, 65535}); }},
     ListenerKey{"mode", read_mode},

@@ -84,12 +84,13 @@ void read_certificates(const Value& value, ListenerDraft& draft) {
   }
 }
 
-void read_alpn(const Value& value, ListenerDraft& draft) {
+}  // namespace
+
+void read_protocols(const Value& value, std::vector<std::string>& names) {
   const auto list = value.list("a list of protocol names, such as [\"h2\", \"http/1.1\"]");
   if (!list) return;
   // RFC 7301, section 3.1: a name has 1 to 255 bytes, the list with its length bytes at most 65535.
   std::size_t bytes = 0;
-  auto& names = draft.listener.tls->alpn;
   for (const Value& element : *list) {
     const auto name = element.text("a protocol name in quotes, such as \"h2\"");
     if (!name) continue;
@@ -103,6 +104,12 @@ void read_alpn(const Value& value, ListenerDraft& draft) {
     }
   }
   if (bytes > 65535) value.error("is too long: the names may take 65535 bytes together");
+}
+
+namespace {
+
+void read_alpn(const Value& value, ListenerDraft& draft) {
+  read_protocols(value, draft.listener.tls->alpn);
 }
 
 void read_handshake_timeout(const Value& value, ListenerDraft& draft) {

@@ -25,6 +25,7 @@ Result<std::unique_ptr<const Routing>> Routing::build(const config::Config& conf
   for (const config::Listener& from : config.listeners) {
     Listener listener{
         .pool = from.pool,
+        .routes = RouteTable(from.routes),
         .tls = nullptr,
         .handshake_timeout = from.handshake_timeout,
         .idle_timeout = from.idle_timeout,

@@ -30,16 +30,29 @@ void Session::begin() {
   counters.accepted.add();
   counters.active.add();
   context_.by_listener[listener_.value].push_back(*this);
-  key_ =
-      balance::key_of(client_, pool().hash_key, client_.is_ip() ? 0 : context_.nameless_clients++,
-                      context_.routing.hash_seed);
-  if (!listener().tls) return dial();
-  auto engine = tls::Engine::create_server(*listener().tls);
-  if (!engine) return close(CloseReason::internal_error, Ending::abort);
-  front_.engine = std::move(*engine);
+  const bool plain = !listener().tls && listener().routes.empty();
+  if (plain) {
+    serve_from(*listener().pool);
+    return dial();
+  }
   // One absolute deadline: progress does not move it.
   if (listener().handshake_timeout > Duration::zero())
     wake_at(began_ + listener().handshake_timeout);
+  if (!listener().routes.empty()) return await_hello();
+  begin_tls();
+}
+
+void Session::serve_from(PoolId pool) noexcept {
+  pool_ = pool;
+  key_ = balance::key_of(client_, this->pool().hash_key,
+                         client_.is_ip() ? 0 : context_.nameless_clients++,
+                         context_.routing.hash_seed);
+}
+
+void Session::begin_tls() {
+  auto engine = tls::Engine::create_server(*listener().tls);
+  if (!engine) return close(CloseReason::internal_error, Ending::abort);
+  front_.engine = std::move(*engine);
   pump_preface();
 }
 
@@ -108,11 +121,16 @@ void Session::cut(CloseReason reason) { close(reason, Ending::abort); }
 
 void Session::pump_preface() {
   ListHook<Shaking>::unlink();
+  if (!front_.engine) return pump_hello();
   const wire::Leg::Handshake state = front_.handshake(context_.buffers);
   front_.arm_send(context_.ring);
   switch (state) {
-    case wire::Leg::Handshake::done:
+    case wire::Leg::Handshake::done: {
+      const auto pool = pool_after_handshake();
+      if (!pool) return close(CloseReason::no_route, Ending::flush);
+      serve_from(*pool);
       return dial();
+    }
     case wire::Leg::Handshake::needs_output:
       return;
     case wire::Leg::Handshake::needs_input:

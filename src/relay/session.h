@@ -1,7 +1,7 @@
 // Session: the life of one connection, as an explicit state machine:
 //
 //   begin ─▶ preface ─▶ dialing ─▶ relaying ─▶ closing ─▶ ended
-//            (TLS)       retry ↺        │          ▲
+//     (ClientHello, TLS) retry ↺        │          ▲
 //                └─────────┴────────────┴──────────┘  close(reason, ending): one door out, from
 //                anywhere
 //
@@ -12,8 +12,11 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "context.h"
 #include "penstock/balance/hash.h"
@@ -22,6 +25,7 @@
 #include "penstock/net/endpoint.h"
 #include "penstock/stats/close_reason.h"
 #include "penstock/time/timer_wheel.h"
+#include "penstock/tls/client_hello.h"
 #include "penstock/wire/leg.h"
 
 namespace penstock::relay {
@@ -75,12 +79,27 @@ class Session : public ListHook<OfListener>,
     return context_.routing.listeners[listener_.value];
   }
   [[nodiscard]] const Routing::Pool& pool() const noexcept {
-    return context_.routing.pools[listener().pool.value];
+    return context_.routing.pools[pool_.value];
   }
   void wake_at(Instant deadline) noexcept { context_.timers.schedule(timer_, deadline); }
   void check_invariants() const;
 
+  // session_hello.cpp
+  /// What has come of the ClientHello, and what is remembered of it until it has decided
+  /// everything.
+  struct Hello {
+    tls::ClientHelloReader reader;
+    std::vector<std::byte> raw;
+  };
+  void await_hello();
+  void pump_hello();
+  void route();
+  [[nodiscard]] std::optional<PoolId> pool_after_handshake();
+  void refuse(CloseReason reason, std::byte alert);
+
   // session.cpp: preface and relaying
+  void serve_from(PoolId pool) noexcept;
+  void begin_tls();
   void pump_preface();
   void on_received(Side from, const io::Completion& completion);
   void on_sent(Side to, const io::Completion& completion);
@@ -136,7 +155,9 @@ class Session : public ListHook<OfListener>,
   std::array<wire::Slice, 2> pipes_;  // bytes of each direction's stream, between decode and encode
   std::array<Flow, 2> flows_;
   Endpoint client_;
+  std::unique_ptr<Hello> hello_;  // until the routes have decided
   ListenerId listener_;
+  PoolId pool_;
   Phase phase_ = Phase::preface;
   Ending ending_ = Ending::clean;
   CloseReason reason_ = CloseReason::finished;

@@ -152,7 +152,7 @@ void Session::leave_record() {
       .duration = context_.now - began_,
       .connect_time = backend_ ? connected_ - dial_began_ : Duration::zero(),
       .tries = tries_,
-      .tls = listener().tls != nullptr};
+      .tls = front_.engine != nullptr};
   if (!context_.records->push(record)) context_.counters.records_dropped.add();
   if (planted(Planted::record_twice) && reason_ == CloseReason::shutdown)
     (void)context_.records->push(record);

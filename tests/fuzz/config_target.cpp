@@ -51,7 +51,13 @@ void check(const config::Config& config) {
   PENSTOCK_ASSERT(!config.listeners.empty() && !config.pools.empty());
   for (const config::Listener& listener : config.listeners) {
     PENSTOCK_ASSERT(!listener.bind.empty());
-    PENSTOCK_ASSERT(listener.pool.value < config.pools.size());
+    PENSTOCK_ASSERT(listener.pool || !listener.routes.empty());
+    PENSTOCK_ASSERT(!listener.pool || listener.pool->value < config.pools.size());
+    for (const config::Route& route : listener.routes) {
+      PENSTOCK_ASSERT(route.pool.value < config.pools.size());
+      PENSTOCK_ASSERT(!route.server_names.empty() || !route.protocols.empty());
+      PENSTOCK_ASSERT(route.passthrough || listener.tls);
+    }
     PENSTOCK_ASSERT(!listener.tls || !listener.tls->certificates.empty());
   }
   std::uint32_t next = 0;

@@ -144,6 +144,7 @@ void World::make_routing() {
        .table = std::make_shared<const balance::Maglev>(members, table_size, routing_.hash_seed)});
   for (int i = 0; i < 3; ++i) {
     routing_.listeners.push_back({.pool = PoolId{0},
+                                  .routes = {},
                                   .tls = nullptr,
                                   .handshake_timeout = setup_.handshake_timeout,
                                   .idle_timeout = setup_.idle_timeout,

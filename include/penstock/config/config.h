@@ -22,10 +22,20 @@
 
 namespace penstock::config {
 
+/// Where a connection goes whose ClientHello asks for one of these names and offers one of these
+/// protocols.
+struct Route {
+  std::vector<std::string> server_names;  ///< in lower case, "*." for one label; empty: any
+  std::vector<std::string> protocols;     ///< ALPN; empty: any
+  bool passthrough = false;               ///< not decrypted
+  PoolId pool;
+};
+
 struct Listener {
   std::string name;
   std::vector<Endpoint> bind;  ///< at least one
-  PoolId pool;
+  std::vector<Route> routes;   ///< the first that matches wins; with them the ClientHello is read
+  std::optional<PoolId> pool;  ///< without a route; absent: such a connection is closed
   std::optional<tls::ServerOptions> tls;  ///< absent: plain TCP
   int backlog = 4096;
   std::optional<mode_t> mode;        ///< of unix sockets

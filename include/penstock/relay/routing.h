@@ -12,6 +12,7 @@
 #include "penstock/config/config.h"
 #include "penstock/net/endpoint.h"
 #include "penstock/net/socket.h"
+#include "penstock/relay/route_table.h"
 #include "penstock/time/instant.h"
 #include "penstock/tls/context.h"
 
@@ -25,7 +26,8 @@ using Tables = std::vector<std::shared_ptr<const balance::Maglev>>;
 
 struct Routing {
   struct Listener {
-    PoolId pool;
+    std::optional<PoolId> pool;         ///< where no route matches; absent: closed
+    RouteTable routes;                  ///< empty: the ClientHello is nobody's business
     std::unique_ptr<tls::Context> tls;  ///< null: plain
     Duration handshake_timeout{};       ///< zero: none
     Duration idle_timeout{};            ///< zero: none

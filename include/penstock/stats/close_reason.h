@@ -19,6 +19,7 @@ namespace penstock::stats {
   X(client_gone, "CR", "the client went away before it was connected to a backend")     \
   X(handshake_timeout, "cR", "the TLS handshake did not finish in time")                \
   X(handshake_failed, "PR", "the client did not speak TLS that the listener accepts")   \
+  X(no_route, "PR", "the client asked for a name or protocol that no route has")        \
   X(tls_error, "PD", "the client sent a TLS record that does not decrypt")              \
   X(no_backend, "SC", "no living backend in the pool")                                  \
   X(connect_refused, "SC", "the last backend tried refused or reset the connection")    \
