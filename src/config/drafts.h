@@ -76,6 +76,7 @@ void read_protocols(const Value& value, std::vector<std::string>& names);
 [[nodiscard]] std::vector<KeyInfo> match_keys();
 [[nodiscard]] std::vector<KeyInfo> tls_keys();
 [[nodiscard]] std::vector<KeyInfo> certificate_keys();
+[[nodiscard]] std::vector<KeyInfo> client_keys();
 [[nodiscard]] std::vector<KeyInfo> pool_keys();
 [[nodiscard]] std::vector<KeyInfo> health_keys();
 [[nodiscard]] std::vector<KeyInfo> backend_keys();

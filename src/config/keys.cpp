@@ -11,6 +11,7 @@ std::span<const TableInfo> all_tables() {
       {"listeners.NAME", listener_keys()},
       {"listeners.NAME.tls", tls_keys()},
       {"listeners.NAME.tls.certificates[]", certificate_keys()},
+      {"listeners.NAME.tls.names.NAME", client_keys()},
       {"listeners.NAME.routes[]", route_keys()},
       {"listeners.NAME.routes.match", match_keys()},
       {"pools.NAME", pool_keys()},

@@ -10,36 +10,16 @@
 namespace penstock::config {
 namespace {
 
-constexpr std::string_view name_form =
-    "a host name such as \"www.example.com\", or \"*.example.com\" for one label in front";
-
-/// RFC 1035, 2.3.4 and RFC 1123, 2.1; with the underscore, which some names have.
-bool is_host_name(std::string_view name) {
-  if (name.starts_with("*.")) name.remove_prefix(2);
-  if (name.empty() || name.size() > 253) return false;
-  const bool has_letter = std::ranges::any_of(
-      name, [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || c == '-'; });
-  std::size_t label = 0;
-  for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    if (c == '.' ? label == 0 : !plain || label == 63) return false;
-    label = c == '.' ? 0 : label + 1;
-  }
-  return label > 0 && has_letter;  // an address is not asked for by SNI
-}
-
 void read_sni(const Value& value, RouteDraft& draft) {
   const auto list = value.list("a list of host names, such as [\"www.example.com\"]");
   if (!list) return;
   if (list->empty()) return value.error("is empty: leave it out to match any name");
   for (const Value& element : *list) {
-    auto name = element.text(name_form);
+    auto name = element.text(host_name_form);
     if (!name) continue;
-    std::ranges::transform(*name, name->begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
+    *name = lowered(*name);
     if (!is_host_name(*name)) {
-      element.mismatch(name_form);
+      element.mismatch(host_name_form);
     } else if (std::ranges::find(draft.route.server_names, *name) !=
                draft.route.server_names.end()) {
       element.error(fmt::format("repeats {}", quote(*name)));

@@ -54,6 +54,29 @@ bool is_visible(std::string_view text) noexcept {
   return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
+std::string lowered(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  }
+  return result;
+}
+
+/// RFC 1035, 2.3.4 and RFC 1123, 2.1; with the underscore, which some names have.
+bool is_host_name(std::string_view name) noexcept {
+  if (name.starts_with("*.")) name.remove_prefix(2);
+  if (name.empty() || name.size() > 253) return false;
+  const bool has_letter = std::ranges::any_of(
+      name, [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || c == '-'; });
+  std::size_t label = 0;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    if (c == '.' ? label == 0 : !plain || label == 63) return false;
+    label = c == '.' ? 0 : label + 1;
+  }
+  return label > 0 && has_letter;  // an address is not asked for by SNI
+}
+
 bool is_name(std::string_view text) noexcept {
   return !text.empty() &&
          std::ranges::all_of(text, [](char c) { return c == '.' || bare.find(c) != bare.npos; });

@@ -17,6 +17,12 @@ namespace penstock::config {
 
 /// Printable ASCII without spaces only.
 [[nodiscard]] bool is_visible(std::string_view text) noexcept;
+/// Without capitals of ASCII.
+[[nodiscard]] std::string lowered(std::string_view text);
+/// A name that a client can ask for by SNI, in lower case, or "*." and one.
+[[nodiscard]] bool is_host_name(std::string_view name) noexcept;
+inline constexpr std::string_view host_name_form =
+    "a host name such as \"www.example.com\", or \"*.example.com\" for one label in front";
 /// Letters, digits, '_', '-' and '.' only, and at least one.
 [[nodiscard]] bool is_name(std::string_view text) noexcept;
 

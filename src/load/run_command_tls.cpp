@@ -41,7 +41,7 @@ void RunCommand::set_ciphers(tls::ClientOptions& options) const {
   while (!left.empty()) {
     const std::string_view name = left.substr(0, left.find(':'));
     left.remove_prefix(std::min(name.size() + 1, left.size()));
-    std::string& list = name.starts_with("TLS_") ? options.cipher_suites : options.ciphers;
+    std::string& list = name.starts_with("TLS_") ? options.terms.cipher_suites : options.terms.ciphers;
     if (!list.empty()) list += ':';
     list += name;
   }
@@ -50,8 +50,8 @@ void RunCommand::set_ciphers(tls::ClientOptions& options) const {
 Result<void> RunCommand::set_tls(RunOptions& options) const {
   options.tls.verification = ca_.empty() ? tls::Verification::off : tls::Verification::ca_file;
   options.tls.ca_file = ca_;
-  options.tls.groups = groups_;
-  options.tls.signature_algorithms = signature_algorithms_;
+  options.tls.terms.groups = groups_;
+  options.tls.terms.signature_algorithms = signature_algorithms_;
   set_ciphers(options.tls);
   options.resume_share = resume_;
   if (certificate_.empty() != key_.empty()) {
@@ -65,8 +65,8 @@ Result<void> RunCommand::set_tls(RunOptions& options) const {
   if (!options.http_request.empty()) options.tls.alpn = {"http/1.1"};
   if (options.secure) options.tls_text = version_.empty() ? "1.2 or 1.3" : version_;
   if (version_.empty()) return {};
-  auto set = read_word("--tls-version", version_, {"1.2", "1.3"}, options.tls.min_version);
-  options.tls.max_version = options.tls.min_version;
+  auto set = read_word("--tls-version", version_, {"1.2", "1.3"}, options.tls.terms.min_version);
+  options.tls.terms.max_version = options.tls.terms.min_version;
   return set;
 }
 

@@ -32,7 +32,9 @@ void Session::pump_hello() {
   if (status == Status::complete) return route();
   if (status != Status::incomplete) return refuse(CloseReason::handshake_failed, decode_error);
   if (front_.input_ended) return close(CloseReason::client_gone, Ending::abort);
-  if (!front_.receive_op.in_flight) front_.arm_receive(context_.buffers, context_.ring);
+  if (front_.receive_op.in_flight) return;
+  front_.expect_little();  // so that what has been read fits one large buffer
+  front_.arm_receive(context_.buffers, context_.ring);
 }
 
 void Session::route() {
@@ -40,8 +42,11 @@ void Session::route() {
   const RouteTable::Route* route = listener().routes.find(asked.server_name, asked.protocols);
   const bool passes = !listener().tls || (route != nullptr && route->passthrough);
   const auto pool = route != nullptr ? route->pool : listener().pool;
-  if (passes && !pool) return refuse(CloseReason::no_route, unrecognized_name);
+  if (!pool) return refuse(CloseReason::no_route, unrecognized_name);
 
+  static_assert(tls::ClientHelloReader::most_bytes +
+                    io::BufferPool::receive_size(io::BufferClass::small) <=
+                io::BufferPool::capacity(io::BufferClass::large));
   const bool small = hello_->raw.size() <= io::BufferPool::capacity(io::BufferClass::small);
   io::Buffer buffer =
       context_.buffers.take(small ? io::BufferClass::small : io::BufferClass::large);

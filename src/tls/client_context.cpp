@@ -1,6 +1,5 @@
 // Client settings: whom to trust, what to agree on, and that sessions go to the engines.
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include <array>
@@ -14,34 +13,6 @@
 
 namespace penstock::tls {
 namespace {
-
-std::unexpected<Error> fail_to_set_up() {
-  return fail(fmt::format("cannot set up TLS for a client: {}", take_reason()));
-}
-
-/// OpenSSL 3.0 refuses lists without a word.
-std::unexpected<Error> fail_by(const Refusal& refusal) {
-  const unsigned long cause = take_cause();
-  return fail(fmt::format("OpenSSL {} refuses {} \"{}\": {}",
-                          OpenSSL_version(OPENSSL_VERSION_STRING), refusal.setting, refusal.value,
-                          cause != 0 ? reason_text(cause) : "it does not know all of them"));
-}
-
-std::optional<Refusal> limit(SSL_CTX* client, const ClientOptions& options) {
-  Algorithms algorithms{.min_version = options.min_version,
-                        .max_version = options.max_version,
-                        .groups = Algorithms::two_share_groups};
-  if (!options.ciphers.empty()) algorithms.ciphers = options.ciphers.c_str();
-  if (!options.cipher_suites.empty()) algorithms.cipher_suites = options.cipher_suites.c_str();
-  if (!options.groups.empty()) {
-    algorithms.groups = options.groups.c_str();
-    algorithms.other_groups = nullptr;
-  }
-  if (!options.signature_algorithms.empty()) {
-    algorithms.signature_algorithms = options.signature_algorithms.c_str();
-  }
-  return limit_algorithms(client, algorithms);
-}
 
 /// Trusts the certificates in `path` and returns what tells them from others.
 Result<std::string> trust_file(SSL_CTX* client, const std::string& path) {
@@ -59,7 +30,7 @@ Result<std::string> trust_file(SSL_CTX* client, const std::string& path) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> print{};
   unsigned int size = 0;
   set = set && EVP_DigestFinal_ex(digest.get(), print.data(), &size) == 1;
-  if (!set) return fail_to_set_up();
+  if (!set) return fail_to_set_up("TLS for a client");
   return std::string(reinterpret_cast<const char*>(print.data()), size);
 }
 
@@ -71,7 +42,7 @@ Result<std::string> set_verification(SSL_CTX* client, const ClientOptions& optio
   }
   SSL_CTX_set_verify(client, SSL_VERIFY_PEER, nullptr);
   if (options.verification == Verification::ca_file) return trust_file(client, options.ca_file);
-  if (SSL_CTX_set_default_verify_paths(client) != 1) return fail_to_set_up();
+  if (SSL_CTX_set_default_verify_paths(client) != 1) return fail_to_set_up("TLS for a client");
   return std::string("system");
 }
 
@@ -83,22 +54,24 @@ void hand_out_sessions(SSL_CTX* client) {
 }  // namespace
 
 Result<std::unique_ptr<Context>> Context::create_client(const ClientOptions& options) {
-  if (options.min_version > options.max_version) {
+  if (options.terms.min_version > options.terms.max_version) {
     return fail("the lowest TLS version of a client is above its highest");
   }
   auto alpn = encode_protocols(options.alpn);
   if (!alpn) return std::unexpected(std::move(alpn.error()));
   ERR_clear_error();
   SslContextPtr client(SSL_CTX_new(TLS_client_method()));
-  if (client == nullptr) return fail_to_set_up();
+  if (client == nullptr) return fail_to_set_up("TLS for a client");
   set_modes(client.get());
   hand_out_sessions(client.get());
-  if (const auto refusal = limit(client.get(), options)) return fail_by(*refusal);
+  if (const auto refusal = limit_algorithms(client.get(), options.terms, client_groups)) {
+    return fail_by(*refusal);
+  }
   const auto* protocols = reinterpret_cast<const unsigned char*>(alpn->data());
   // 0 is its success.
   if (!alpn->empty() && SSL_CTX_set_alpn_protos(client.get(), protocols,
                                                 static_cast<unsigned int>(alpn->size())) != 0) {
-    return fail_to_set_up();
+    return fail_to_set_up("TLS for a client");
   }
   if (options.identity) {
     const Identity::Parts& identity = *options.identity->parts_;

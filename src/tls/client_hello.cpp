@@ -79,6 +79,7 @@ Problem read_server_name(Bytes extension, ClientHello& hello) {
     if (c <= ' ' || c > '~') return "the server name is not printable ASCII";
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
   }
+  if (hello.server_name.ends_with('.')) hello.server_name.pop_back();
   return {};
 }
 

@@ -2,19 +2,16 @@
 // here.
 #pragma once
 
+#include <memory>
 #include <string>
-#include <vector>
 
-#include "name_table.h"
 #include "penstock/tls/context.h"
+#include "sites.h"
 
 namespace penstock::tls {
 
 struct Context::Parts {
-  std::vector<SslContextPtr>
-      servers;  ///< one an identity, in their order; the first is the default
-  NameTable names;
-  std::string alpn;  ///< the protocols as the extension has them: each after one byte of length
+  std::unique_ptr<Sites> server;  ///< null: a client's context
 
   SslContextPtr client;  ///< null: a server's context
   /// Whom a client trusts to vouch for servers, in a form to compare; empty: it verifies nothing.

@@ -3,6 +3,7 @@
 #include "context_settings.h"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include <array>
@@ -14,16 +15,25 @@ namespace {
 
 constexpr std::size_t longest_protocol = 255;  // RFC 7301, 3.1: one byte of length
 
+// AEAD with ephemeral keys only (RFC 9325, 4.2); AES-128 first, it is the faster and wide enough.
+constexpr const char* aead_ciphers =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+constexpr const char* classic_groups = "X25519:P-256:P-384";
+constexpr const char* aead_suites =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 const char* name_of(Version version) { return version == Version::tls13 ? "TLS 1.3" : "TLS 1.2"; }
 int number_of(Version version) {
   return version == Version::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION;
 }
 
-bool set_groups(SSL_CTX* context, const char* groups, const char* others) {
+/// Releases before 3.5 have neither the hybrid nor the marks.
+bool set_own_groups(SSL_CTX* context, const char* groups) {
   if (SSL_CTX_set1_groups_list(context, groups) == 1) return true;
-  if (others == nullptr) return false;
   ERR_clear_error();
-  return SSL_CTX_set1_groups_list(context, others) == 1;
+  return SSL_CTX_set1_groups_list(context, classic_groups) == 1;
 }
 
 /// Empty: out of memory.
@@ -44,27 +54,44 @@ KeyPtr copy_key(const KeyPtr& key) {
 
 }  // namespace
 
-std::optional<Refusal> limit_algorithms(SSL_CTX* context, const Algorithms& algorithms) {
+std::optional<Refusal> limit_algorithms(SSL_CTX* context, const Terms& terms,
+                                        const char* groups) {
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-  const auto& [min, max, ciphers, suites, groups, other_groups, signatures] = algorithms;
-  if (SSL_CTX_set_min_proto_version(context, number_of(min)) != 1) {
-    return Refusal{"the lowest version", name_of(min)};
+  if (SSL_CTX_set_min_proto_version(context, number_of(terms.min_version)) != 1) {
+    return Refusal{"the lowest version", name_of(terms.min_version)};
   }
-  if (max && SSL_CTX_set_max_proto_version(context, number_of(*max)) != 1) {
-    return Refusal{"the highest version", name_of(*max)};
+  if (SSL_CTX_set_max_proto_version(context, number_of(terms.max_version)) != 1) {
+    return Refusal{"the highest version", name_of(terms.max_version)};
   }
+  const char* ciphers = terms.ciphers.empty() ? aead_ciphers : terms.ciphers.c_str();
   if (SSL_CTX_set_cipher_list(context, ciphers) != 1) {
     return Refusal{"the TLS 1.2 ciphers", ciphers};
   }
+  const char* suites = terms.cipher_suites.empty() ? aead_suites : terms.cipher_suites.c_str();
   if (SSL_CTX_set_ciphersuites(context, suites) != 1) {
     return Refusal{"the TLS 1.3 cipher suites", suites};
   }
-  if (!set_groups(context, groups, other_groups)) return Refusal{"the groups", groups};
-  if (signatures != nullptr && SSL_CTX_set1_sigalgs_list(context, signatures) != 1) {
-    return Refusal{"the signature algorithms", signatures};
+  const bool grouped = terms.groups.empty()
+                           ? set_own_groups(context, groups)
+                           : SSL_CTX_set1_groups_list(context, terms.groups.c_str()) == 1;
+  if (!grouped) return Refusal{"the groups", terms.groups.empty() ? groups : terms.groups};
+  if (!terms.signature_algorithms.empty() &&
+      SSL_CTX_set1_sigalgs_list(context, terms.signature_algorithms.c_str()) != 1) {
+    return Refusal{"the signature algorithms", terms.signature_algorithms};
   }
   return std::nullopt;
+}
+
+std::unexpected<Error> fail_by(const Refusal& refusal) {
+  const unsigned long cause = take_cause();
+  return fail(fmt::format("OpenSSL {} refuses {} \"{}\": {}",
+                          OpenSSL_version(OPENSSL_VERSION_STRING), refusal.setting, refusal.value,
+                          cause != 0 ? reason_text(cause) : "it does not know all of them"));
+}
+
+std::unexpected<Error> fail_to_set_up(std::string_view what) {
+  return fail(fmt::format("cannot set up {}: {}", what, take_reason()));
 }
 
 void set_modes(SSL_CTX* context) {

@@ -2,8 +2,10 @@
 // while a Context is made.
 #pragma once
 
+#include <expected>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "openssl_handles.h"
@@ -12,40 +14,28 @@
 
 namespace penstock::tls {
 
-/// What connections may agree on, in OpenSSL's words.
-struct Algorithms {
-  // AEAD with ephemeral keys only (RFC 9325, 4.2); AES-128 first, it is the faster and wide enough.
-  static constexpr const char* aead_ciphers =
-      "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-  static constexpr const char* aead_suites =
-      "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-  // The hybrid with ML-KEM exists from OpenSSL 3.5 on; named explicitly, since the default list
-  // differs from release to release.
-  static constexpr const char* hybrid_groups = "X25519MLKEM768:X25519:P-256";
-  // With a "*" a client sends that share at once: the hybrid, and the one for servers without it.
-  static constexpr const char* two_share_groups = "*X25519MLKEM768:*X25519:P-256";
-  static constexpr const char* classic_groups = "X25519:P-256";
-
-  Version min_version = Version::tls12;
-  std::optional<Version> max_version = std::nullopt;  ///< nullopt: the newest that OpenSSL may use
-  const char* ciphers = aead_ciphers;                 ///< of TLS 1.2
-  const char* cipher_suites = aead_suites;            ///< of TLS 1.3
-  const char* groups = hybrid_groups;
-  const char* other_groups = classic_groups;   ///< when OpenSSL refuses `groups`; null: no others
-  const char* signature_algorithms = nullptr;  ///< null: OpenSSL's own choice
-};
+// The hybrid with ML-KEM exists from OpenSSL 3.5 on; named explicitly, since the default list
+// differs from release to release.
+inline constexpr const char* server_groups = "X25519MLKEM768:X25519:P-256:P-384";
+// With a "*" a client sends that share at once: the hybrid, and the one for servers without it.
+inline constexpr const char* client_groups = "*X25519MLKEM768:*X25519:P-256";
 
 /// A setting that OpenSSL did not take; its error queue may say why.
 struct Refusal {
   const char* setting;  ///< for a sentence: "the groups"
-  const char* value;
+  std::string value;
 };
 
-/// Limits `context` to `algorithms`, without compression and renegotiation.
-[[nodiscard]] std::optional<Refusal> limit_algorithms(SSL_CTX* context,
-                                                      const Algorithms& algorithms);
+/// Limits `context` to `terms`, without compression and renegotiation. Where they name no groups,
+/// to `groups` as far as OpenSSL has them.
+[[nodiscard]] std::optional<Refusal> limit_algorithms(SSL_CTX* context, const Terms& terms,
+                                                      const char* groups);
+
+/// The refusal as an error. OpenSSL 3.0 refuses lists without a word.
+[[nodiscard]] std::unexpected<Error> fail_by(const Refusal& refusal);
+
+/// "cannot set up TLS: " and what OpenSSL's queue says.
+[[nodiscard]] std::unexpected<Error> fail_to_set_up(std::string_view what);
 
 /// How OpenSSL is to move bytes and keep buffers.
 void set_modes(SSL_CTX* context);

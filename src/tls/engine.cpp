@@ -99,8 +99,8 @@ Engine::Engine(std::unique_ptr<Parts> parts) noexcept : parts_(std::move(parts))
 Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::create_server(Context& context) {
-  PENSTOCK_ASSERT(!context.parts_->servers.empty());
-  auto parts = Parts::create(context.parts_->servers.front().get());
+  PENSTOCK_ASSERT(context.parts_->server != nullptr);
+  auto parts = Parts::create(context.parts_->server->sites.front()->context.get());
   if (!parts) return std::unexpected(std::move(parts.error()));
   SSL_set_accept_state((*parts)->ssl.get());
   return std::unique_ptr<Engine>(new Engine(std::move(*parts)));

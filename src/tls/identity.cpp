@@ -2,7 +2,6 @@
 // a stray certificate, a key that does not fit, a key that OpenSSL's security level forbids.
 #include "penstock/tls/identity.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -12,6 +11,7 @@
 #include <optional>
 #include <string_view>
 
+#include "dates.h"
 #include "identity_parts.h"
 #include "name_table.h"
 #include "pem_file.h"
@@ -72,15 +72,6 @@ void sort_chain(std::vector<X509Ptr>& chain) {
   }
 }
 
-std::time_t seconds(const ASN1_TIME& time) {
-  std::tm fields{};
-  return ASN1_TIME_to_tm(&time, &fields) == 1 ? timegm(&fields) : 0;
-}
-
-std::string date_text(std::time_t time) {
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(time));
-}
-
 /// Both ends of the validity are part of it (RFC 5280, 4.1.2.5).
 std::optional<Error> check_dates(const std::string& path, const std::vector<X509Ptr>& chain,
                                  std::time_t now) {
@@ -88,8 +79,8 @@ std::optional<Error> check_dates(const std::string& path, const std::vector<X509
     X509& certificate = *chain[i];
     // Clients look for a root in their own store; the one in the file does not matter to them.
     if (i > 0 && (X509_get_extension_flags(&certificate) & EXFLAG_SS) != 0) continue;
-    const std::time_t first = seconds(*X509_get0_notBefore(&certificate));
-    const std::time_t last = seconds(*X509_get0_notAfter(&certificate));
+    const std::time_t first = seconds_of(*X509_get0_notBefore(&certificate));
+    const std::time_t last = seconds_of(*X509_get0_notAfter(&certificate));
     if (now > last) {
       return Error{fmt::format("{} expired on {}: renew it", describe(path, i, certificate),
                                date_text(last))};
@@ -184,6 +175,11 @@ Identity Identity::clone() const {
 
 std::vector<std::string> Identity::dns_names() const {
   return tls::dns_names(*parts_->chain.front()).value_or(std::vector<std::string>{});
+}
+
+std::string Identity::key_kind() const {
+  const char* name = EVP_PKEY_get0_type_name(parts_->key.get());
+  return name != nullptr ? name : "unknown";
 }
 
 std::string Identity::chain_pem() const {

@@ -1,8 +1,8 @@
-// NameTable: which certificate answers to a server name (SNI). Filled from the certificates' own
-// subjectAltName entries when a Context is made, then only read, without allocating. Private to
-// tls.
+// NameTable: which site a server name (SNI) gets. Filled when a Context is made, then only read,
+// without allocating. And the names in certificates. Private to the tls module.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,18 +14,39 @@
 
 namespace penstock::tls {
 
+struct Site;
+
 /// The DNS names of a certificate's subjectAltName, in lower case; nullopt when they cannot be
 /// read, because they are malformed or memory ran out.
 [[nodiscard]] std::optional<std::vector<std::string>> dns_names(const X509& certificate);
 
+/// All by which a client may be known, in lower case: the DNS names, addresses of mail and URIs of
+/// its subjectAltName, and the CN of its subject. Nullopt as above.
+[[nodiscard]] std::optional<std::vector<std::string>> identity_names(const X509& certificate);
+
+/// Whether `pattern` is `name`, or is "*." and all of it behind its first label (RFC 6125, 6.4.3).
+[[nodiscard]] bool covers(std::string_view pattern, std::string_view name) noexcept;
+
 class NameTable {
  public:
-  /// Enters the DNS names of `certificate`; a name that is there already keeps its owner. False:
-  /// they cannot be read, because they are malformed or memory ran out.
-  [[nodiscard]] bool add(const X509& certificate, SSL_CTX* owner);
+  /// A client's name as it is looked up: in lower case, without a dot at its end; empty when it is
+  /// longer than names are.
+  class Lowered {
+   public:
+    explicit Lowered(std::string_view name) noexcept;
+    [[nodiscard]] std::string_view text() const noexcept { return {buffer_.data(), size_}; }
+
+   private:
+    static constexpr std::size_t longest_name = 255;  // RFC 1035, 2.3.4
+    std::array<char, longest_name> buffer_{};
+    std::size_t size_ = 0;
+  };
+
+  /// `name` is in lower case; one that begins with "*." stands for one label.
+  void add(const std::string& name, const Site& owner);
   /// The owner of `name`: an exact entry first, then one with a wildcard as its whole first label
   /// (RFC 6125, 6.4.3). Null: none, or not a host name.
-  [[nodiscard]] SSL_CTX* find(std::string_view name) const noexcept;
+  [[nodiscard]] const Site* find(std::string_view name) const noexcept;
 
  private:
   struct Hash {
@@ -34,7 +55,7 @@ class NameTable {
       return std::hash<std::string_view>{}(name);
     }
   };
-  using Map = std::unordered_map<std::string, SSL_CTX*, Hash, std::equal_to<>>;
+  using Map = std::unordered_map<std::string, const Site*, Hash, std::equal_to<>>;
   Map exact_;
   Map wildcard_;  ///< keyed by what follows the "*."
 };

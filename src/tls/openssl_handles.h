@@ -21,6 +21,8 @@ struct Releaser {
 };
 
 using BioPtr = std::unique_ptr<BIO, Releaser<BIO_free_all>>;
+using CipherPtr = std::unique_ptr<EVP_CIPHER, Releaser<EVP_CIPHER_free>>;
+using CrlPtr = std::unique_ptr<X509_CRL, Releaser<X509_CRL_free>>;
 using DigestPtr = std::unique_ptr<EVP_MD_CTX, Releaser<EVP_MD_CTX_free>>;
 using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Releaser<X509_EXTENSION_free>>;
 using GeneralNamesPtr = std::unique_ptr<GENERAL_NAMES, Releaser<GENERAL_NAMES_free>>;

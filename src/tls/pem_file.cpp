@@ -119,10 +119,13 @@ std::unexpected<Error> fail_without(const PemFile& file, const std::string& path
                                     std::string_view wanted, std::string_view found) {
   if (!file.damage.empty()) return fail(fmt::format("{} is damaged: {}", path, file.damage));
   if (file.looks_like_der) {
+    const std::string_view command = wanted == "certificate"   ? "x509"
+                                     : wanted == "private key" ? "pkey"
+                                                               : "crl";
     return fail(
         fmt::format("{} is in DER form: convert it to PEM with `openssl {} -inform DER -in {} "
                     "-out FILE.pem`",
-                    path, wanted == "certificate" ? "x509" : "pkey", path));
+                    path, command, path));
   }
   return fail(fmt::format("{} holds no {} in PEM form{}", path, wanted, found));
 }
@@ -189,6 +192,28 @@ Result<std::vector<X509Ptr>> read_certificates(const std::string& path) {
                             file->damage));
   }
   return certificates;
+}
+
+Result<std::vector<CrlPtr>> read_revoked(const std::string& path) {
+  const auto file = read_blocks(path);
+  if (!file) return std::unexpected(file.error());
+  std::vector<CrlPtr> lists;
+  for (const Block& block : file->blocks) {
+    if (block.name != PEM_STRING_X509_CRL) continue;
+    const auto* data = reinterpret_cast<const unsigned char*>(block.der.text.data());
+    ERR_clear_error();
+    lists.emplace_back(d2i_X509_CRL(nullptr, &data, static_cast<long>(block.der.text.size())));
+    if (lists.back() != nullptr) continue;
+    return fail(
+        fmt::format("revocation list {} in {} is malformed: {}", lists.size(), path, take_reason()));
+  }
+  ERR_clear_error();
+  if (lists.empty()) return fail_without(*file, path, "certificate revocation list", "");
+  if (!file->damage.empty()) {
+    return fail(fmt::format("{} is damaged after revocation list {}: {}", path, lists.size(),
+                            file->damage));
+  }
+  return lists;
 }
 
 Result<KeyPtr> read_private_key(const std::string& path, const std::string& chain_path) {

@@ -14,6 +14,9 @@ namespace penstock::tls {
 /// cannot be read, holds no certificate, holds a damaged one.
 [[nodiscard]] Result<std::vector<X509Ptr>> read_certificates(const std::string& path);
 
+/// All lists of revoked certificates, with the same errors.
+[[nodiscard]] Result<std::vector<CrlPtr>> read_revoked(const std::string& path);
+
 /// The first private key of the file. Never asks for a passphrase: an encrypted key is an error.
 /// `chain_path` is only named in the error text when that file turns out to hold the key.
 [[nodiscard]] Result<KeyPtr> read_private_key(const std::string& path,

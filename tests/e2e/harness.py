@@ -50,8 +50,12 @@ def toml(value):
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{toml_key(key)} = {toml(item)}" for key, item in value.items()) + " }"
     return json.dumps(str(value))
+
+
+def toml_key(name):
+    return name if re.fullmatch(r"[\w-]+", name) else json.dumps(name)
 
 
 def render(config):

@@ -2,6 +2,7 @@
 import functools
 import socket
 import ssl
+import time
 
 import clients
 import fleet
@@ -167,6 +168,41 @@ def in_pieces(t):
                 connection.sendall(sent[cut:])
                 expect(connection.recv(1) == b"", "the backend has it")
             expect(got.pop() == sent, f"cut at {cut}: every byte is passed on")
+
+
+def long_hello(name, size):
+    """A ClientHello in one record of `size` bytes, whose name comes after its padding."""
+    host = name.encode()
+    entry = b"\0" + len(host).to_bytes(2, "big") + host
+    sni = b"\0\0" + (len(entry) + 2).to_bytes(2, "big") + len(entry).to_bytes(2, "big") + entry
+    fixed = b"\x03\x03" + bytes(32) + b"\0" + b"\0\x02\x13\x01" + b"\x01\0"
+    padding = size - 5 - 4 - len(fixed) - 2 - len(sni) - 4
+    extensions = b"\0\x15" + padding.to_bytes(2, "big") + bytes(padding) + sni
+    message = fixed + len(extensions).to_bytes(2, "big") + extensions
+    message = b"\x01" + len(message).to_bytes(3, "big") + message
+    return b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message
+
+
+@test("bytes that come right behind the longest ClientHello are passed on with it")
+def bytes_behind(t):
+    got = []
+
+    def serve(stream):
+        got.append(stream.exactly(size))
+        stream.finish()
+
+    backend = fleet.Backend(t, serve, name="raw")
+    penstock = routed(t, [{"match": {"sni": ["a.test"]}, "pool": "raw"}], {"raw": backend})
+    hello = long_hello("a.test", 16384)
+    sent = hello + bytes(range(256)) * 400
+    size = len(sent)
+    for held_back in (1, 4000, 12800):
+        with clients.connect(penstock.address()) as connection:
+            connection.sendall(hello[:-held_back])
+            time.sleep(0.1)  # until that has been read
+            connection.sendall(sent[len(hello) - held_back :])
+            expect(connection.recv(1) == b"", "the backend has it")
+        expect(got.pop() == sent, f"{held_back} held back: every byte is passed on")
 
 
 @test("what is no ClientHello, or too long, ends in an alert; half of one at the deadline")

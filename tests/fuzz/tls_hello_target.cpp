@@ -59,9 +59,13 @@ Reading read_by_openssl(std::span<const std::uint8_t> bytes) {
   return reading;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return text;
+/// In lower case, without a last dot.
+std::string as_routed(std::string name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  }
+  if (name.ends_with('.')) name.pop_back();
+  return name;
 }
 
 void compare(const ClientHelloReader& reader, const Reading& reading, bool old_form) {
@@ -70,7 +74,7 @@ void compare(const ClientHelloReader& reader, const Reading& reading, bool old_f
     PENSTOCK_ASSERT(reader.status() != ReaderStatus::not_tls || old_form);
   }
   if (!reading.named || reader.status() != ReaderStatus::complete) return;
-  PENSTOCK_ASSERT(reader.hello().server_name == lower(reading.server_name));
+  PENSTOCK_ASSERT(reader.hello().server_name == as_routed(reading.server_name));
 }
 
 }  // namespace

@@ -64,7 +64,9 @@ TEST_CASE("example.toml is valid with every setting switched on") {
   const Config config = example_config(uncommented());
   REQUIRE(config.listeners.size() == 3);
   CHECK(config.listeners[1].mode == 0660);
-  CHECK(config.listeners[2].tls->certificates.size() == 2);
+  CHECK(config.listeners[2].tls->certificates.size() == 3);  // one of them from the folder
+  CHECK(config.listeners[2].tls->clients.authorities != nullptr);
+  CHECK(config.listeners[2].tls->clients_by_name.size() == 2);
 }
 
 TEST_CASE("the defaults that example.toml tells are the real ones") {
@@ -78,7 +80,13 @@ TEST_CASE("the defaults that example.toml tells are the real ones") {
   CHECK(told.listeners[0].keepalive == listener.keepalive);
   CHECK(told.listeners[0].user_timeout == listener.user_timeout);
   CHECK(told.listeners[2].tls->alpn.empty());
-  CHECK(told.listeners[2].tls->min_version == tls::ServerOptions{}.min_version);
+  const tls::ServerOptions tls{};
+  CHECK(told.listeners[2].tls->strict_names == tls.strict_names);
+  CHECK(told.listeners[2].tls->terms.min_version == tls.terms.min_version);
+  CHECK(told.listeners[2].tls->terms.max_version == tls.terms.max_version);
+  CHECK(told.listeners[2].tls->clients.depth == tls.clients.depth);
+  CHECK(told.listeners[2].tls->tickets.count == tls.tickets.count);
+  CHECK(told.listeners[2].tls->tickets.rotation == tls.tickets.rotation);
   const Pool pool{};
   CHECK(told.pools[0].hash_key == pool.hash_key);
   CHECK(told.pools[0].table_size == pool.table_size);

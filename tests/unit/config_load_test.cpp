@@ -221,7 +221,7 @@ handshake_timeout = "5s"
   REQUIRE(web.tls.has_value());
   CHECK(web.tls->certificates.size() == 2);
   CHECK(web.tls->alpn == std::vector<std::string>{"h2", "http/1.1"});
-  CHECK(web.tls->min_version == tls::Version::tls13);
+  CHECK(web.tls->terms.min_version == tls::Version::tls13);
   CHECK(web.handshake_timeout == 5s);
 }
 

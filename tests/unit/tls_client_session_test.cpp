@@ -159,7 +159,7 @@ TEST_CASE("where servers are verified, only a session of the verified server is 
   tls::ClientOptions options;
   options.verification = Verification::ca_file;
   options.ca_file = folder.file("ca.pem", root.pem());
-  options.max_version = version;
+  options.terms.max_version = version;
   auto verifying = Context::create_client(options).value();
   auto same = Context::create_client(options).value();
   options.ca_file = folder.file("two.pem", root.pem() + leaf.pem());

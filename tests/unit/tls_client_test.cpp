@@ -15,7 +15,7 @@ std::unique_ptr<Context> make_trusting(const TempFolder& folder, const TestCerti
   tls::ClientOptions options;
   options.verification = Verification::ca_file;
   options.ca_file = folder.file("ca.pem", authority.pem());
-  options.max_version = version;
+  options.terms.max_version = version;
   return Context::create_client(options).value();
 }
 
@@ -266,7 +266,7 @@ TEST_CASE("a changed byte is told to the other side by alert, whichever side tha
 
 TEST_CASE("a client that is too old for the server gets its alert", "[tls]") {
   ServerOptions options;
-  options.min_version = Version::tls13;
+  options.terms.min_version = Version::tls13;
   auto server_context = make_context(std::move(options));
   auto client_context = make_client_context(Version::tls12);
   ClientSide client(*client_context);
@@ -481,7 +481,7 @@ TEST_CASE("both sides tell the cipher and the group that were agreed on", "[tls]
   Server server(*server_context);
   SECTION("TLS 1.2") {
     auto client_context = make_client_context(
-        Version::tls12, {.ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305", .groups = "P-256"});
+        Version::tls12, {.terms = {.ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305", .groups = "P-256"}});
     ClientSide client(*client_context);
     REQUIRE(shake(client, server).client == Status::ok);
     for (const Engine* engine : {client.engine.get(), server.engine.get()}) {
@@ -495,7 +495,7 @@ TEST_CASE("both sides tell the cipher and the group that were agreed on", "[tls]
   }
   SECTION("TLS 1.3") {
     auto client_context = make_client_context(
-        Version::tls13, {.cipher_suites = "TLS_AES_256_GCM_SHA384", .groups = "X25519"});
+        Version::tls13, {.terms = {.cipher_suites = "TLS_AES_256_GCM_SHA384", .groups = "X25519"}});
     ClientSide client(*client_context);
     REQUIRE(shake(client, server).client == Status::ok);
     for (const Engine* engine : {client.engine.get(), server.engine.get()}) {
@@ -519,7 +519,7 @@ TEST_CASE("both sides tell the cipher and the group that were agreed on", "[tls]
 
 TEST_CASE("a client tells that it had to say hello twice", "[tls]") {
   auto server_context = make_context({});
-  auto client_context = make_client_context(Version::tls13, {.groups = "P-384:P-256"});
+  auto client_context = make_client_context(Version::tls13, {.terms = {.groups = "P-521:P-256"}});
   ClientSide client(*client_context);
   Server server(*server_context);
   REQUIRE(shake(client, server).client == Status::ok);
@@ -532,8 +532,8 @@ TEST_CASE("a client without an algorithm in common gets an alert", "[tls]") {
   Server server(*server_context);
   const bool by_group = GENERATE(true, false);
   auto client_context = by_group
-                            ? make_client_context(Version::tls13, {.groups = "P-384"})
-                            : make_client_context(Version::tls12, {.ciphers = "AES128-GCM-SHA256"});
+                            ? make_client_context(Version::tls13, {.terms = {.groups = "P-521"}})
+                            : make_client_context(Version::tls12, {.terms = {.ciphers = "AES128-GCM-SHA256"}});
   ClientSide client(*client_context);
   REQUIRE(shake(client, server).client == Status::failed);
   REQUIRE(client.engine->alert() == 40);  // handshake_failure
@@ -544,7 +544,7 @@ TEST_CASE("a client's signature algorithms bind the server", "[tls]") {
   auto server_context = make_context({});  // P-256
   const bool usable = GENERATE(true, false);
   auto client_context = make_client_context(
-      version, {.signature_algorithms = usable ? "ECDSA+SHA256" : "rsa_pss_rsae_sha256"});
+      version, {.terms = {.signature_algorithms = usable ? "ECDSA+SHA256" : "rsa_pss_rsae_sha256"}});
   ClientSide client(*client_context);
   Server server(*server_context);
   REQUIRE(shake(client, server).client == (usable ? Status::ok : Status::failed));
@@ -556,11 +556,11 @@ TEST_CASE("what OpenSSL refuses is named", "[tls]") {
     std::string start;
   };
   std::vector<Case> cases;
-  cases.push_back({{.ciphers = "NO-SUCH"}, "refuses the TLS 1.2 ciphers \"NO-SUCH\": "});
+  cases.push_back({{.terms = {.ciphers = "NO-SUCH"}}, "refuses the TLS 1.2 ciphers \"NO-SUCH\": "});
   cases.push_back(
-      {{.cipher_suites = "TLS_NONE"}, "refuses the TLS 1.3 cipher suites \"TLS_NONE\": "});
-  cases.push_back({{.groups = "X25519:P-11"}, "refuses the groups \"X25519:P-11\": "});
-  cases.push_back({{.signature_algorithms = "rsa_of_mine"},
+      {{.terms = {.cipher_suites = "TLS_NONE"}}, "refuses the TLS 1.3 cipher suites \"TLS_NONE\": "});
+  cases.push_back({{.terms = {.groups = "X25519:P-11"}}, "refuses the groups \"X25519:P-11\": "});
+  cases.push_back({{.terms = {.signature_algorithms = "rsa_of_mine"}},
                    "refuses the signature algorithms \"rsa_of_mine\": "});
   for (auto& [options, start] : cases) {
     CAPTURE(start);
@@ -576,7 +576,7 @@ TEST_CASE("what OpenSSL refuses is named", "[tls]") {
   }
   REQUIRE(Context::create_client({.alpn = {""}}).error().message ==
           "the ALPN protocol \"\" has 0 bytes: a protocol's name has 1 to 255");
-  REQUIRE(Context::create_client({.min_version = Version::tls13, .max_version = Version::tls12})
+  REQUIRE(Context::create_client({.terms = {.min_version = Version::tls13, .max_version = Version::tls12}})
               .error()
               .message == "the lowest TLS version of a client is above its highest");
 }

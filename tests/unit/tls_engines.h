@@ -42,8 +42,8 @@ inline std::unique_ptr<Context> make_server_context(const TestCertificate& certi
 inline std::unique_ptr<Context> make_client_context(Version version,
                                                     tls::ClientOptions options = {}) {
   options.verification = Verification::off;
-  options.min_version = version;
-  options.max_version = version;
+  options.terms.min_version = version;
+  options.terms.max_version = version;
   return Context::create_client(options).value();
 }
 

@@ -220,7 +220,7 @@ TEST_CASE("a client's handshake for which memory runs out ends, at any place", "
   Verified site(trusted ? root : other, root);
   std::map<Status, int> ends;
   for (const Version version : {Version::tls12, Version::tls13}) {
-    site.options.max_version = version;
+    site.options.terms.max_version = version;
     const auto context = Context::create_client(site.options).value();
     for (std::uint64_t seed = 1; seed <= 300; ++seed) {
       CAPTURE(version, seed);

@@ -26,14 +26,7 @@ struct ClientOptions {
   Verification verification = Verification::system;
   std::string ca_file = {};            ///< for Verification::ca_file
   std::vector<std::string> alpn = {};  ///< in order of preference; empty: not offered
-  Version min_version = Version::tls12;
-  Version max_version = Version::tls13;
-  // OpenSSL's lists, with colons; empty: what penstock's servers take, and for signatures OpenSSL's
-  // own choice. OpenSSL passes over unknown ciphers and suites as long as it knows one.
-  std::string ciphers = {};               ///< of TLS 1.2
-  std::string cipher_suites = {};         ///< of TLS 1.3
-  std::string groups = {};                ///< a share of the first goes with the ClientHello
-  std::string signature_algorithms = {};  ///< what the server, and the client's identity, may use
+  Terms terms = {};
   std::optional<Identity> identity = std::nullopt;  ///< shown to a server that asks for it
 };
 

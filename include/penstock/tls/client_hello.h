@@ -13,7 +13,7 @@
 namespace penstock::tls {
 
 struct ClientHello {
-  std::string server_name;             ///< in lower case; empty: none was asked for
+  std::string server_name;             ///< in lower case, without a last dot; empty: none
   std::vector<std::string> protocols;  ///< ALPN, in the client's order
   std::uint16_t version = 0;           ///< the highest offered: 0x0303 TLS 1.2, 0x0304 TLS 1.3
 };

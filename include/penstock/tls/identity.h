@@ -45,6 +45,8 @@ class Identity {
   /// The names that clients can ask for it by: the DNS names of the first certificate's
   /// subjectAltName, in lower case.
   [[nodiscard]] std::vector<std::string> dns_names() const;
+  /// "RSA", "EC", "ED25519": OpenSSL shows a client one certificate of each kind.
+  [[nodiscard]] std::string key_kind() const;
   /// The chain in PEM, for a client that wants to trust it.
   [[nodiscard]] std::string chain_pem() const;
 

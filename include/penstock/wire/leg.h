@@ -48,6 +48,8 @@ class Leg {
   [[nodiscard]] bool full() const noexcept { return full_; }
 
   void arm_receive(io::BufferPool& buffers, io::Ring& ring) noexcept;
+  /// The next receive brings what fits a small buffer, whatever the last one brought.
+  void expect_little() noexcept { bulk_ = false; }
   /// Waits for input without taking it: on the splice path it goes elsewhere.
   void await_input(io::Ring& ring) noexcept { ring.wait_readable(receive_op, fd); }
   /// Sends what is outgoing, unless a send is in flight or the socket is full or dead.
