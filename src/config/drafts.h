@@ -44,6 +44,7 @@ struct PoolDraft {
   std::string path;  ///< "pools.app"
   std::vector<BackendDraft> backends;
   std::optional<Place> table_size;
+  std::optional<Place> verified_by_address;  ///< its tls table gives no name to verify
   Place place;
 };
 
@@ -66,6 +67,7 @@ void read_log(const Value& value, Draft& draft);
 void read_tls(const Value& value, ListenerDraft& draft);
 void read_routes(const Value& value, ListenerDraft& draft);
 void read_health(const Value& value, PoolDraft& draft);
+void read_backend_tls(const Value& value, PoolDraft& draft);
 /// Names of ALPN protocols.
 void read_protocols(const Value& value, std::vector<std::string>& names);
 
@@ -79,6 +81,7 @@ void read_protocols(const Value& value, std::vector<std::string>& names);
 [[nodiscard]] std::vector<KeyInfo> client_keys();
 [[nodiscard]] std::vector<KeyInfo> pool_keys();
 [[nodiscard]] std::vector<KeyInfo> health_keys();
+[[nodiscard]] std::vector<KeyInfo> backend_tls_keys();
 [[nodiscard]] std::vector<KeyInfo> backend_keys();
 [[nodiscard]] std::vector<KeyInfo> process_keys();
 [[nodiscard]] std::vector<KeyInfo> admin_keys();

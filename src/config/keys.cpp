@@ -15,6 +15,7 @@ std::span<const TableInfo> all_tables() {
       {"listeners.NAME.routes[]", route_keys()},
       {"listeners.NAME.routes.match", match_keys()},
       {"pools.NAME", pool_keys()},
+      {"pools.NAME.tls", backend_tls_keys()},
       {"pools.NAME.health", health_keys()},
       {"pools.NAME.backends[]", backend_keys()},
       {"process", process_keys()},

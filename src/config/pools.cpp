@@ -109,6 +109,18 @@ void read_table_size(const Value& value, PoolDraft& draft) {
   draft.table_size = value.place();
 }
 
+/// A unix socket has no address that a certificate could have.
+void check_verifiable(const PoolDraft& pool, Source& source) {
+  if (!pool.verified_by_address) return;
+  for (const BackendDraft& backend : pool.backends) {
+    if (!backend.address || backend.address->value.is_ip()) continue;
+    return source.error(*pool.verified_by_address,
+                        fmt::format("{}.tls needs server_name: {} has no address that is in a "
+                                    "certificate",
+                                    pool.path, backend.address->value.to_string()));
+  }
+}
+
 using PoolKey = Key<PoolDraft>;
 constexpr std::array pool_table = {
     PoolKey{"backends", read_backends,
@@ -121,7 +133,7 @@ constexpr std::array pool_table = {
     PoolKey{"connect_tries",
             [](const Value& v, PoolDraft& d) { v.read(d.pool.connect_tries, {1, 16}); }},
     PoolKey{"table_size", read_table_size},
-    PoolKey{"tls", nullptr},
+    PoolKey{"tls", read_backend_tls},
 };
 
 }  // namespace
@@ -136,6 +148,7 @@ void read_pools(const Value& value, Draft& draft) {
     pool.path = entry.value.path();
     pool.place = entry.value.place();
     read_table(entry.value, pool_table, pool, "a table with backends");
+    check_verifiable(pool, value.source());
     draft.pools.push_back(std::move(pool));
   }
 }

@@ -28,21 +28,6 @@ constexpr std::array certificate_table = {
                    "the PEM file with the certificate's private key"},
 };
 
-std::optional<tls::Identity> read_certificate(const Value& value) {
-  CertificateDraft draft;
-  read_table(value, certificate_table, draft,
-             "a table such as { chain = \"server.pem\", key = \"server.key\" }");
-  if (!draft.chain || !draft.key) return std::nullopt;
-  auto identity =
-      tls::Identity::load(draft.chain->value, draft.key->value, std::chrono::system_clock::now());
-  if (identity) return std::move(*identity);
-  const bool about_chain = identity.error().part == tls::IdentityPart::chain;
-  value.source().error(about_chain ? draft.chain->place : draft.key->place,
-                       fmt::format("{}.{}: {}", value.path(), about_chain ? "chain" : "key",
-                                   identity.error().error.message));
-  return std::nullopt;
-}
-
 /// What would never be served is an error: it is not the first, which is the default, and no client
 /// can ask for it by a name that it is the first of its kind to have. The clause after its path, or
 /// nothing.
@@ -81,6 +66,21 @@ std::vector<std::filesystem::path> chains_in(const std::string& folder, std::err
 }
 
 }  // namespace
+
+std::optional<tls::Identity> read_certificate(const Value& value) {
+  CertificateDraft draft;
+  read_table(value, certificate_table, draft,
+             "a table such as { chain = \"server.pem\", key = \"server.key\" }");
+  if (!draft.chain || !draft.key) return std::nullopt;
+  auto identity =
+      tls::Identity::load(draft.chain->value, draft.key->value, std::chrono::system_clock::now());
+  if (identity) return std::move(*identity);
+  const bool about_chain = identity.error().part == tls::IdentityPart::chain;
+  value.source().error(about_chain ? draft.chain->place : draft.key->place,
+                       fmt::format("{}.{}: {}", value.path(), about_chain ? "chain" : "key",
+                                   identity.error().error.message));
+  return std::nullopt;
+}
 
 std::vector<KeyInfo> certificate_keys() { return infos(certificate_table); }
 

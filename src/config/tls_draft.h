@@ -42,6 +42,8 @@ struct TlsDraft {
 [[nodiscard]] std::optional<Located<std::string>> read_path(const Value& value);
 
 // tls_certificates.cpp
+/// A chain and its key; nullopt: reported.
+[[nodiscard]] std::optional<tls::Identity> read_certificate(const Value& value);
 void read_certificates(const Value& value, TlsDraft& draft);
 void read_folder(const Value& value, TlsDraft& draft);
 

@@ -21,12 +21,13 @@ constexpr std::uint32_t completion_entries = 4 * Checker::probes_at_once;
 
 struct Checker::Parts {
   Parts(std::unique_ptr<io::Ring> its_ring, int its_event_fd, const config::Config& config,
-        Options its_options)
+        Plan::Contexts contexts, Options its_options)
       : options(std::move(its_options)),
         ring(std::move(its_ring)),
         event_fd(its_event_fd),
         wheel(ring->kernel().now()),
-        plan({*ring, wheel}, config, {.seed = options.seed, .probes_at_once = probes_at_once}) {}
+        plan({*ring, wheel}, config, std::move(contexts),
+             {.seed = options.seed, .probes_at_once = probes_at_once}) {}
   Parts(const Parts&) = delete;
   Parts& operator=(const Parts&) = delete;
   // Closed here and not when the checker ends, so that a late stop() cannot notify a descriptor of
@@ -70,13 +71,16 @@ Checker::Checker(std::unique_ptr<Parts> parts) noexcept : parts_(std::move(parts
 
 Result<std::unique_ptr<Checker>> Checker::create(io::Kernel& kernel, const config::Config& config,
                                                  Options options) {
+  auto contexts = Plan::make_contexts(config);
+  if (!contexts) return std::unexpected(std::move(contexts.error()));
   auto ring = io::Ring::open(kernel, {.submission_entries = submission_entries,
                                       .completion_entries = completion_entries,
                                       .features = options.features});
   if (!ring) return std::unexpected(std::move(ring.error()));
   const auto event_fd = kernel.open_event();
   if (!event_fd) return std::unexpected(event_fd.error());
-  auto parts = std::make_unique<Parts>(std::move(*ring), *event_fd, config, std::move(options));
+  auto parts = std::make_unique<Parts>(std::move(*ring), *event_fd, config, std::move(*contexts),
+                                       std::move(options));
   parts->ring->wait_event(parts->wake_op, parts->event_fd);
   parts->plan.begin(kernel.now());
   return std::unique_ptr<Checker>(

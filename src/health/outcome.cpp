@@ -104,6 +104,8 @@ std::string evidence(const Outcome& outcome) {
       return "closed before a status line";
     case Cause::not_http:
       return "answer is not HTTP";
+    case Cause::tls_failed:
+      return "TLS failed: " + outcome.detail;
     case Cause::own_shortage:
       return fmt::format("cannot open a socket: {}", errno_text(outcome.errno_value));
   }

@@ -24,26 +24,44 @@ Duration Random::below(Duration limit) noexcept {
   return Duration(static_cast<Duration::rep>(number));
 }
 
-Plan::Check::Check(Plan& its_plan, const config::Pool& its_pool,
+Plan::Check::Check(Plan& its_plan, const config::Pool& its_pool, const Dialect& dialect,
                    const config::Backend& its_backend) noexcept
     : plan(its_plan),
       pool(its_pool),
       health(*its_pool.health),
       backend(its_backend),
       verdict({.rise = health.rise, .fall = health.fall}),
-      probe(*this, its_plan.environment_, health, its_backend) {
+      probe(*this, its_plan.environment_, dialect, its_backend) {
   probe.timer().owner = this;
 }
 
-Plan::Plan(const Probe::Environment& environment, const config::Config& config,
+Result<Plan::Contexts> Plan::make_contexts(const config::Config& config) {
+  Contexts contexts(config.pools.size());
+  for (std::size_t i = 0; i < contexts.size(); ++i) {
+    const config::Pool& pool = config.pools[i];
+    if (!pool.health || !pool.tls) continue;
+    auto context = tls::Context::create_client(pool.tls->options);
+    if (!context) return fail("pool " + pool.name + ": " + context.error().message);
+    contexts[i] = std::move(*context);
+  }
+  return contexts;
+}
+
+Plan::Plan(const Probe::Environment& environment, const config::Config& config, Contexts contexts,
            const Options& options)
     : environment_(environment),
       random_(options.seed),
       slots_free_(options.probes_at_once),
-      liveness_(config.backend_count()) {
-  for (const config::Pool& pool : config.pools) {
+      liveness_(config.backend_count()),
+      contexts_(std::move(contexts)) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const config::Pool& pool = config.pools[i];
     if (!pool.health) continue;
-    for (const config::Backend& backend : pool.backends) checks_.emplace_back(*this, pool, backend);
+    const Dialect& dialect =
+        dialects_.emplace_back(&*pool.health, contexts_[i].get(),
+                               pool.tls ? pool.tls->server_name : std::string());
+    for (const config::Backend& backend : pool.backends)
+      checks_.emplace_back(*this, pool, dialect, backend);
   }
 }
 

@@ -26,11 +26,12 @@ bool is_temporary(int result) noexcept {
 
 }  // namespace
 
-Probe::Probe(ProbeHost& host, const Environment& environment, const config::Health& health,
+Probe::Probe(ProbeHost& host, const Environment& environment, const Dialect& dialect,
              const config::Backend& backend) noexcept
     : host_(host),
       environment_(environment),
-      health_(health),
+      dialect_(dialect),
+      health_(*dialect.health),
       backend_(backend),
       op_(this),
       cancel_op_(this) {}
@@ -73,6 +74,9 @@ void Probe::on_completion(const io::Completion& completion) {
     case State::connecting:
       connected(completion.result);
       break;
+    case State::securing:
+      on_shaken(completion.result);
+      break;
     case State::sending:
       on_sent(completion.result);
       break;
@@ -94,13 +98,22 @@ void Probe::connected(int result) {
     end_with(connect_failure(result));
     return;
   }
+  if (dialect_.tls != nullptr) {
+    secure();
+  } else {
+    ask();
+  }
+}
+
+void Probe::ask() {
   if (health_.type == config::HealthType::tcp) {
     end_with({.cause = Cause::connected, .passed = true});
     return;
   }
   scratch_->request = http_request(health_, backend_.address);
   state_ = State::sending;
-  send_more();
+  if (dialect_.tls != nullptr) seal_request();
+  if (state_ == State::sending) send_more();
 }
 
 void Probe::send_more() {
@@ -128,6 +141,11 @@ void Probe::on_sent(int result) {
 }
 
 void Probe::receive_more() {
+  if (dialect_.tls != nullptr) {
+    Scratch::Sealed& sealed = *scratch_->sealed;
+    environment_.ring.receive_into(op_, fd_, std::span(sealed.input).subspan(sealed.input_size));
+    return;
+  }
   environment_.ring.receive_into(op_, fd_, std::span(scratch_->answer).subspan(received_));
 }
 
@@ -136,6 +154,9 @@ void Probe::on_received(int result) {
     receive_more();
   } else if (result < 0) {
     end_with(exchange_failure(result));
+  } else if (dialect_.tls != nullptr) {
+    peer_finished_ = result == 0;
+    if (unseal(static_cast<std::size_t>(result), result == 0)) judge_answer();
   } else if (result == 0) {
     peer_finished_ = true;
     end_with({.cause = Cause::closed_early});
@@ -186,6 +207,7 @@ void Probe::on_deadline(Instant now) {
     case State::connecting:
       end_with({.cause = Cause::connect_timed_out, .elapsed = health_.timeout});
       break;
+    case State::securing:
     case State::sending:
     case State::receiving:
       end_with({.cause = Cause::no_answer, .elapsed = health_.timeout});
@@ -244,6 +266,7 @@ void Probe::close_when_joined() {
       kernel.close_with_reset(fd_);
   }
   fd_ = -1;
+  scratch_->sealed.reset();
   scratch_ = nullptr;
   state_ = State::idle;
   host_.closed();

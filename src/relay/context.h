@@ -16,6 +16,7 @@
 #include "penstock/stats/counters.h"
 #include "penstock/stats/session_record.h"
 #include "penstock/time/timer_wheel.h"
+#include "penstock/tls/client.h"
 
 namespace penstock::relay {
 
@@ -40,6 +41,7 @@ struct Context {
   stats::ShardCounters& counters;
   stats::RecordRing* records;  ///< null: nobody wants them
   balance::Liveness liveness;
+  std::vector<tls::Session> sessions;  ///< to resume, by BackendId; of those that speak TLS
   Instant now{};                       ///< of this turn
   std::uint64_t nameless_clients = 0;  ///< numbers the clients of unix sockets
   std::vector<IntrusiveList<Session, OfListener>> by_listener;  ///< every session, by ListenerId

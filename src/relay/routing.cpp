@@ -40,10 +40,19 @@ Result<std::unique_ptr<const Routing>> Routing::build(const config::Config& conf
   routing->backends.resize(config.backend_count());
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
     const config::Pool& from = config.pools[i];
-    routing->pools.push_back({.hash_key = from.hash_key,
-                              .connect_timeout = from.connect_timeout,
-                              .connect_tries = from.connect_tries,
-                              .table = tables[i]});
+    Pool pool{.hash_key = from.hash_key,
+              .connect_timeout = from.connect_timeout,
+              .connect_tries = from.connect_tries,
+              .table = tables[i],
+              .tls = nullptr,
+              .server_name = {}};
+    if (from.tls) {
+      auto context = tls::Context::create_client(from.tls->options);
+      if (!context) return fail("pool " + from.name + ": " + context.error().message);
+      pool.tls = std::move(*context);
+      pool.server_name = from.tls->server_name;
+    }
+    routing->pools.push_back(std::move(pool));
     for (const config::Backend& backend : from.backends)
       routing->backends[backend.id.value] = backend.address;
   }

@@ -102,6 +102,8 @@ void Session::on_timer() {
       connect_cancelled_ = true;
       (void)back_.quiesce(context_.ring);
       return;
+    case Phase::securing:
+      return give_up_try(CloseReason::connect_timeout);
     case Phase::relaying:
       return on_quiet();
     case Phase::closing:
@@ -112,8 +114,12 @@ void Session::on_timer() {
 }
 
 void Session::continue_handshake() {
-  PENSTOCK_ASSERT(phase_ == Phase::preface);
-  pump_preface();
+  PENSTOCK_ASSERT(phase_ == Phase::preface || phase_ == Phase::securing);
+  if (phase_ == Phase::preface) {
+    pump_preface();
+  } else {
+    pump_secure();
+  }
   if constexpr (penstock_checks) check_invariants();
 }
 
@@ -150,8 +156,12 @@ void Session::on_received(Side from, const io::Completion& completion) {
   if (completion.result > 0) context_.counters.receives.add();
   if (what == wire::Leg::Received::no_buffer) context_.counters.buffer_shortages.add();
   if (planted(Planted::no_rearm_after_enobufs) && what == wire::Leg::Received::no_buffer) return;
-  if (phase_ == Phase::preface) return context_.shaking.push_back(*this);
-  PENSTOCK_ASSERT(phase_ == Phase::relaying);  // nothing is received while dialing
+  if (phase_ == Phase::preface || phase_ == Phase::securing)
+    return context_.shaking.push_back(*this);
+  if (phase_ == Phase::dialing) return on_dialed();  // of a try that was given up
+  PENSTOCK_ASSERT(phase_ == Phase::relaying);
+  // Tickets of TLS 1.3 come behind the handshake: others need not wait for the end of this session.
+  if (from == Side::back) keep_session();
   if (completion.result > 0) note_received(from, static_cast<std::size_t>(completion.result));
   if (what == wire::Leg::Received::reset || what == wire::Leg::Received::timed_out)
     return fail(from, lost(from, completion.result));
@@ -162,12 +172,16 @@ void Session::on_received(Side from, const io::Completion& completion) {
 
 void Session::on_sent(Side to, const io::Completion& completion) {
   wire::Leg& sink = leg(to);
-  if (!sink.sent(completion.result, context_.ring)) {
-    if (phase_ != Phase::relaying) return close(CloseReason::client_gone, Ending::abort);
-    return fail(to, lost(to, completion.result));
+  const bool alive = sink.sent(completion.result, context_.ring);
+  if (to == Side::back && phase_ == Phase::dialing) return on_dialed();  // a try was given up
+  if (!alive) {
+    if (phase_ == Phase::relaying) return fail(to, lost(to, completion.result));
+    if (to == Side::back) return give_up_try(CloseReason::backend_handshake_failed);
+    return close(CloseReason::client_gone, Ending::abort);
   }
   if (phase_ == Phase::preface) return pump_preface();
-  if (phase_ == Phase::dialing) return sink.arm_send(context_.ring);
+  if (phase_ == Phase::securing && to == Side::back) return pump_secure();
+  if (phase_ != Phase::relaying) return sink.arm_send(context_.ring);
   pump(other(to));
   // On a TLS leg decoding may have waited for room in what was just sent.
   if (phase_ == Phase::relaying && sink.engine) pump(to);
@@ -176,6 +190,7 @@ void Session::on_sent(Side to, const io::Completion& completion) {
 void Session::on_writable(Side to) {
   wire::Leg& sink = leg(to);
   sink.became_writable();
+  if (to == Side::back && phase_ == Phase::dialing) return on_dialed();  // a try was given up
   sink.arm_send(context_.ring);
   if (flow(other(to)).pipe) pump(other(to));
 }
@@ -193,11 +208,13 @@ void Session::pump(Side from) {
     return end_direction(from);
   }
   bytes_[index(from)] += sink.encode(pipe(from), context_.buffers);
-  if (sink.broken) return fail(other(from), CloseReason::tls_error);
+  if (sink.broken) return fail(other(from), garbled(other(from)));
   source.arm_send(context_.ring);
   sink.arm_send(context_.ring);
-  if (stream == wire::Leg::Stream::truncated) return fail(from, CloseReason::client_truncated);
-  if (stream == wire::Leg::Stream::undecodable) return fail(from, CloseReason::tls_error);
+  const bool of_client = from == Side::front;
+  if (stream == wire::Leg::Stream::truncated)
+    return fail(from, of_client ? CloseReason::client_truncated : CloseReason::backend_truncated);
+  if (stream == wire::Leg::Stream::undecodable) return fail(from, garbled(from));
   if (!pipe(from).empty() || !sink.flushed()) return;  // reads wait while the sink is blocked
   if (!source.needs_input()) return;  // the engine waits for room in what this leg sends
   if (source.stream_ended || source.input_ended) return end_direction(from);
@@ -222,12 +239,17 @@ void Session::end_direction(Side from) {
   if (const int result = sink.finish(context_.kernel, context_.buffers); result < 0) {
     sink.dead = sink.broken = true;
     return fail(other(from),
-                result == -EPROTO ? CloseReason::tls_error : lost(other(from), result));
+                result == -EPROTO ? garbled(other(from)) : lost(other(from), result));
   }
   sink.arm_send(context_.ring);
   if (planted(Planted::full_close) && sink.fin_sent)
     return close(CloseReason::finished, Ending::clean);
   if (front_.fin_sent && back_.fin_sent) close(CloseReason::finished, Ending::clean);
+}
+
+/// Why a session ends whose TLS stream of `side` cannot be gone on with.
+Session::CloseReason Session::garbled(Side side) noexcept {
+  return side == Side::front ? CloseReason::tls_error : CloseReason::backend_tls_error;
 }
 
 /// Why a session ends whose socket of `side` gave `result`, which killed it.
@@ -280,6 +302,7 @@ void Session::check_invariants() const {
   PENSTOCK_ASSERT(failure_.has_value() == (front_.broken || back_.broken) ||
                   phase_ != Phase::relaying);
   PENSTOCK_ASSERT((phase_ != Phase::preface && phase_ != Phase::ended) || back_.fd < 0);
+  PENSTOCK_ASSERT(phase_ != Phase::securing || back_.engine != nullptr);
 }
 
 }  // namespace penstock::relay

@@ -1,9 +1,10 @@
 // Session: the life of one connection, as an explicit state machine:
 //
-//   begin ─▶ preface ─▶ dialing ─▶ relaying ─▶ closing ─▶ ended
-//     (ClientHello, TLS) retry ↺        │          ▲
-//                └─────────┴────────────┴──────────┘  close(reason, ending): one door out, from
-//                anywhere
+//   begin ─▶ preface ─▶ dialing ─▶ securing ─▶ relaying ─▶ closing ─▶ ended
+//     (ClientHello, TLS)   ▲  retry   │(TLS)      │          ▲
+//                │         └──────────┤           │          │
+//                └────────────────────┴───────────┴──────────┘  close(reason, ending): one door
+//                out, from anywhere
 //
 // on_completion() and on_timer() are the only ways in. pump() is the only function that arms a
 // receive or a send or sends FIN while relaying; a direction is written once and named by the side
@@ -53,7 +54,7 @@ class Session : public ListHook<OfListener>,
   void cut(stats::CloseReason reason);
 
  private:
-  enum class Phase : std::uint8_t { preface, dialing, relaying, closing, ended };
+  enum class Phase : std::uint8_t { preface, dialing, securing, relaying, closing, ended };
   enum class Ending : std::uint8_t {
     clean,    ///< both FINs were passed on: close
     flush,    ///< send what is left for the client, FIN, close
@@ -108,6 +109,7 @@ class Session : public ListHook<OfListener>,
   void end_direction(Side from);
   void fail(Side side, CloseReason reason);
   [[nodiscard]] static CloseReason lost(Side side, int result) noexcept;
+  [[nodiscard]] static CloseReason garbled(Side side) noexcept;
   void on_quiet();
 
   // session_splice.cpp
@@ -128,8 +130,15 @@ class Session : public ListHook<OfListener>,
   [[nodiscard]] std::optional<int> start_connect(BackendId backend);
   void wait_for_descriptor();
   void on_dialed();
-  void connect_failed(int result);
+  void connect_failed(CloseReason reason);
   void on_connected();
+  void relay();
+
+  // session_secure.cpp
+  void secure();
+  void pump_secure();
+  void give_up_try(CloseReason reason);
+  void keep_session();
 
   // session_close.cpp
   void close(CloseReason reason, Ending ending);
@@ -166,11 +175,13 @@ class Session : public ListHook<OfListener>,
   std::array<BackendId, max_tries> tried_{};
   std::uint8_t tries_ = 0;
   bool connect_cancelled_ = false;  // by connect_timeout
+  std::optional<CloseReason> try_failure_;  // of a try whose connect went well
   int connect_result_ = 0;
   CloseReason connect_failure_ = CloseReason::no_backend;
   balance::Key key_{};
   Instant began_{};
   Instant dial_began_{};
+  Instant try_began_{};
   Instant connected_{};
   Instant last_activity_{};
   Instant closing_deadline_{};

@@ -121,6 +121,7 @@ bool Session::join() {
 
 void Session::end() {
   phase_ = Phase::ended;
+  keep_session();
   context_.timers.cancel(timer_);
   stats::ListenerCounters& listener_counters = context_.counters.listener[listener_.value];
   if (!planted(Planted::count_leaks) || reason_ != CloseReason::backend_reset)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <span>
+#include <utility>
 
 #include "penstock/base/planted.h"
 #include "session.h"
@@ -15,8 +16,8 @@ constexpr Duration shortage_pause = 20ms;   ///< before a socket is asked for ag
 constexpr Duration shortage_patience = 3s;  ///< where no connect_timeout says it
 constexpr Duration cancel_pause = 10ms;     ///< before a cancel that came too early is repeated
 
-stats::CloseReason reason_of(io::Fate fate) noexcept {
-  switch (fate) {
+stats::CloseReason reason_of(int result) noexcept {
+  switch (io::fate_of(result)) {
     case io::Fate::timed_out:
       return stats::CloseReason::connect_timeout;
     case io::Fate::unreachable:
@@ -47,7 +48,7 @@ void Session::dial() {
     if (!result) return;  // under way
     if (*result == 0) return on_connected();
     if (back_.fd < 0 && is_shortage(*result)) return wait_for_descriptor();
-    connect_failed(*result);
+    connect_failed(reason_of(*result));
   }
   close(connect_failure_, Ending::abort);
 }
@@ -76,6 +77,7 @@ void Session::wait_for_descriptor() {
 /// Begins a connect: nullopt while it is under way, else its result.
 std::optional<int> Session::start_connect(BackendId backend) {
   tried_[tries_++] = backend;
+  try_began_ = context_.now;
   const Endpoint& peer = context_.routing.backends[backend.value];
   const int fd = context_.kernel.open_socket(peer, listener().connection);
   if (fd < 0) return fd;
@@ -100,20 +102,32 @@ void Session::on_dialed() {
     return;
   }
   context_.timers.cancel(timer_);
+  if (try_failure_) {
+    connect_failed(*std::exchange(try_failure_, std::nullopt));
+    return dial();
+  }
   if (connect_result_ == 0) return on_connected();  // a cancel that came too late changes nothing
-  connect_failed(connect_result_ == -ECANCELED ? -ETIMEDOUT : connect_result_);
+  connect_failed(reason_of(connect_result_ == -ECANCELED ? -ETIMEDOUT : connect_result_));
   dial();
 }
 
-void Session::connect_failed(int result) {
-  connect_failure_ = reason_of(io::fate_of(result));
+/// The try has come to nothing; the kernel holds nothing of it.
+void Session::connect_failed(CloseReason reason) {
+  connect_failure_ = reason;
   context_.counters.backend[tried_[tries_ - 1U].value].failed_connects.add();
   if (back_.fd >= 0) context_.kernel.close(back_.fd);
   back_.fd = -1;
+  back_.renew();
   if (planted(Planted::retry_loses_bytes)) front_.incoming.clear();
 }
 
 void Session::on_connected() {
+  if (pool().tls) return secure();
+  relay();
+}
+
+/// The backend is there, and is who it should be: bytes may pass.
+void Session::relay() {
   backend_ = tried_[tries_ - 1U];
   connected_ = last_activity_ = context_.now;
   stats::BackendCounters& counters = context_.counters.backend[backend_->value];

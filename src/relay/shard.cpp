@@ -69,6 +69,7 @@ class Shard::Loop {
             .counters = *options.counters,
             .records = options.records,
             .liveness = std::move(liveness),
+            .sessions = std::vector<tls::Session>(routing.backends.size()),
             .now = ring_->kernel().now(),
             .by_listener =
                 std::vector<IntrusiveList<Session, OfListener>>(routing.listeners.size()),

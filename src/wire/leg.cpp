@@ -137,6 +137,16 @@ bool Leg::quiesce(io::Ring& ring) noexcept {
   return !busy();
 }
 
+void Leg::renew() noexcept {
+  PENSTOCK_ASSERT(!busy() && fd < 0);
+  engine.reset();
+  incoming.clear();
+  outgoing.clear();
+  lent_ = {};
+  input_ended = stream_ended = dead = broken = notify_sent = fin_sent = never_waits = false;
+  full_ = drained_ = starved_ = bulk_ = expect_data_ = false;
+}
+
 void Leg::became_writable() noexcept {
   full_ = false;
   drained_ = send_op.in_flight;

@@ -110,19 +110,22 @@ class Stream:
 
 
 class TlsStream(Stream):
-    """A TLS client stream. The constructor does the handshake."""
+    """A TLS stream, a client's unless `server_side`. The constructor does the handshake."""
 
-    def __init__(self, connection, context, server_name="penstock.test"):
+    def __init__(self, connection, context, server_name="penstock.test", server_side=False):
         super().__init__(connection)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side,
+                                    None if server_side else server_name)
         self._engine = threading.Lock()  # OpenSSL objects are not for two threads at once
         self._sending = threading.Lock()  # keeps records in order on the socket
         self._plain = bytearray()  # decrypted and not yet taken
         self._end = None  # how the stream ended: what recv() then returns or raises
+        self._shaken = False
         while not self._try_handshake():
             self._feed()
+        self._shaken = True
 
     def _try_handshake(self):
         try:
@@ -145,6 +148,8 @@ class TlsStream(Stream):
                 self._incoming.write(data)
             else:
                 self._incoming.write_eof()
+                if not self._shaken:
+                    raise EOFError("the peer left during the handshake")
 
     def sendall(self, data):
         view = memoryview(data)

@@ -318,6 +318,25 @@ class Backend:
             raise AssertionError(f"backend {self.name}: {self.errors[0]}")
 
 
+class TlsBackend(Backend):
+    """The same, but it ends TLS by `context` first: handler(TlsStream)."""
+
+    def __init__(self, context, handler, tls, **options):
+        def secured(stream):
+            return handler(clients.TlsStream(stream.socket, tls, server_side=True))
+
+        super().__init__(context, secured, **options)
+
+
+def server_context(identity, **options):
+    """A server's SSLContext with this chain and key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*identity)
+    for key, value in options.items():
+        setattr(context, key, value)
+    return context
+
+
 def echo(stream):
     """Handler: sends back what comes, until the end. Returns how many bytes that were."""
     size = 0

@@ -12,26 +12,21 @@ from suite import expect, until
 test = functools.partial(suite.test, tiers=("full", "plain"))
 
 
-class TlsBackend(fleet.Backend):
-    """Ends TLS itself and answers every line with its name and what it was asked by."""
+def tls_backend(t, name, **options):
+    """Ends TLS itself and answers every line with its name and the protocol agreed on."""
 
-    def __init__(self, t, name, **options):
-        folder = t.shared.certificates()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "server.pem", folder / "server.key")
-        context.set_alpn_protocols(["h2", "http/1.1"])
-        for key, value in options.items():
-            setattr(context, key, value)
-        if context.verify_mode == ssl.CERT_REQUIRED:
-            context.load_verify_locations(folder / "ca.pem")
-        super().__init__(t, self.serve, name=name, expected=(ssl.SSLError, ConnectionError))
-        self.context = context
+    def serve(stream):
+        protocol = stream.tls.selected_alpn_protocol() or "-"
+        while line := stream.recv(4096):
+            stream.sendall(f"{name} {protocol} ".encode() + line)
 
-    def serve(self, stream):
-        with self.context.wrap_socket(stream.socket, server_side=True) as secured:
-            while line := secured.recv(4096):
-                protocol = secured.selected_alpn_protocol() or "-"
-                secured.sendall(f"{self.name} {protocol} ".encode() + line)
+    folder = t.shared.certificates()
+    context = fleet.server_context((folder / "server.pem", folder / "server.key"), **options)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    if context.verify_mode == ssl.CERT_REQUIRED:
+        context.load_verify_locations(folder / "ca.pem")
+    return fleet.TlsBackend(t, serve, context, name=name,
+                            expected=(ssl.SSLError, EOFError, OSError))
 
 
 def plain_backend(t, name):
@@ -74,7 +69,7 @@ def ask(t, penstock, name, protocols=()):
 
 @test("without a tls table connections pass undecrypted, to the pool of the name that is asked for")
 def passthrough(t):
-    pools = {name: TlsBackend(t, name) for name in ("a", "wild", "h2", "rest")}
+    pools = {name: tls_backend(t, name) for name in ("a", "wild", "h2", "rest")}
     routes = [
         {"match": {"sni": ["a.test"]}, "pool": "a"},
         {"match": {"sni": ["*.test"], "alpn": ["h2"]}, "pool": "h2"},
@@ -94,7 +89,7 @@ def passthrough(t):
 
 @test("what no route takes is refused with unrecognized_name, and counted")
 def no_route(t):
-    pools = {"a": TlsBackend(t, "a")}
+    pools = {"a": tls_backend(t, "a")}
     penstock = routed(t, [{"match": {"sni": ["a.test"]}, "pool": "a"}], pools)
     expect(ask(t, penstock, "a.test") == "a - hello", "the one that there is")
     for name in ("b.test", None):
@@ -105,7 +100,7 @@ def no_route(t):
 
 @test("a listener ends TLS for some names and passes others through")
 def both(t):
-    pools = {"raw": TlsBackend(t, "raw"), "plain": plain_backend(t, "plain"),
+    pools = {"raw": tls_backend(t, "raw"), "plain": plain_backend(t, "plain"),
              "h2": plain_backend(t, "h2")}
     routes = [
         {"match": {"sni": ["raw.test"]}, "tls": "passthrough", "pool": "raw"},
@@ -122,7 +117,7 @@ def both(t):
 
 @test("a backend that asks for a client certificate gets it through the passthrough")
 def client_certificate(t):
-    backend = TlsBackend(t, "mtls", verify_mode=ssl.CERT_REQUIRED)
+    backend = tls_backend(t, "mtls", verify_mode=ssl.CERT_REQUIRED)
     penstock = routed(t, [{"match": {"sni": ["mtls.test"]}, "pool": "mtls"}], {"mtls": backend})
     folder = t.shared.certificates()
     context = client_context(t)

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "sim_kernel.h"
-#include "tls_client.h"
+#include "tls_end.h"
 
 namespace penstock::wire {
 namespace {
@@ -27,7 +27,7 @@ class SecuredLeg {
     listener = kernel.listen(*at, 16);
     dial = kernel.network().dial(Endpoint(), *at);
     kernel.run_for(1ms);
-    client = std::make_unique<sim::TlsClient>(*dial->stream, sim::TlsClient::Options{});
+    client = std::make_unique<sim::TlsEnd>(*dial->stream, sim::TlsEnd::Options{});
     leg.fd = kernel.accept_now(listener);
     leg.engine = std::move(*tls::Engine::create_server(*context));
     REQUIRE(turn_until([this] { return leg.handshake(*pool) == Leg::Handshake::done; }));
@@ -82,7 +82,7 @@ class SecuredLeg {
   std::unique_ptr<io::BufferPool> pool;
   std::unique_ptr<tls::Context> context;
   std::shared_ptr<sim::Dial> dial;
-  std::unique_ptr<sim::TlsClient> client;
+  std::unique_ptr<sim::TlsEnd> client;
   Leg leg;
   int listener = -1;
   std::size_t received = 0;

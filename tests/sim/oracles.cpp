@@ -14,12 +14,17 @@ using stats::CloseReason;
 bool is_connect_failure(CloseReason reason) noexcept {
   return reason == CloseReason::no_backend || reason == CloseReason::connect_refused ||
          reason == CloseReason::connect_unreachable || reason == CloseReason::connect_timeout ||
-         reason == CloseReason::connect_failed;
+         reason == CloseReason::connect_failed || reason == CloseReason::backend_handshake_failed;
 }
 
 bool is_of_tls(CloseReason reason) noexcept {
   return reason == CloseReason::client_truncated || reason == CloseReason::handshake_timeout ||
          reason == CloseReason::handshake_failed || reason == CloseReason::tls_error;
+}
+
+bool is_of_backend_tls(CloseReason reason) noexcept {
+  return reason == CloseReason::backend_handshake_failed ||
+         reason == CloseReason::backend_truncated || reason == CloseReason::backend_tls_error;
 }
 
 /// A session ends like that before a backend is connected.
@@ -47,6 +52,7 @@ void World::check_record(const stats::SessionRecord& record) {
   PENSTOCK_ASSERT(reason != CloseReason::no_backend || setup_.flapping || setup_.health);
   PENSTOCK_ASSERT(reason != CloseReason::overload && reason != CloseReason::internal_error);
   PENSTOCK_ASSERT(!is_of_tls(reason) || record.tls);
+  PENSTOCK_ASSERT(!is_of_backend_tls(reason) || setup_.backend_tls);
   if (reason == CloseReason::handshake_timeout) {
     const Duration limit = setup_.handshake_timeout;
     PENSTOCK_ASSERT(record.tries == 0 && !record.backend && record.duration >= limit &&
@@ -84,6 +90,7 @@ void World::check_inboxes() {
 /// No byte lies about in production's kernel that could be handed on.
 void World::check_flow() {
   flow_checked_ = kernel_.now();
+  if (setup_.backend_tls) return;
   for (const Client& client : clients_) {
     if (client.end == nullptr || client.end->is_tls() || client.end->garbage()) continue;
     for (const RemoteEnd* server : servers_of(*client.end)) {
@@ -228,6 +235,15 @@ void World::check_session(const Client& client) {
       PENSTOCK_ASSERT(front.left() && front.is_tls() && front.stream().fin_arrived());
       check_reset(client, front, back);
       break;
+    case CloseReason::backend_truncated:
+      if (back.corrupted()) break;
+      PENSTOCK_ASSERT(back.left() && back.is_tls() && back.stream().fin_arrived());
+      check_reset(client, back, front);
+      break;
+    case CloseReason::backend_tls_error:
+      PENSTOCK_ASSERT(back.corrupted());
+      PENSTOCK_ASSERT(front.left() || front.stream().is_unix() || !front.fin_seen());
+      break;
     case CloseReason::tls_error:
       PENSTOCK_ASSERT(front.corrupted());
       PENSTOCK_ASSERT(back.left() || back.stream().is_unix() || !back.fin_seen());
@@ -265,7 +281,8 @@ void World::check_verdicts() {
     const bool up = backends_[i].mood == Mood::serves && answers;
     // Four times across the wire and the pace of the far end: what takes longer may fail.
     const bool in_time = health.timeout > kernel_.network().wire().latency_max * 5 + 20ms;
-    PENSTOCK_ASSERT(liveness_.alive(BackendId{i}) == up || (up && !in_time));
+    PENSTOCK_ASSERT(liveness_.alive(BackendId{i}) == up ||
+                    (up && (!in_time || setup_.backend_tls)));  // a handshake may trickle
   }
 }
 

@@ -22,7 +22,7 @@ RemoteEnd::RemoteEnd(Network& network, Stream& stream, std::uint64_t id, const S
       born_(network.timeline().now()),
       script_(script) {
   PENSTOCK_ASSERT(id != 0 && (script.total == 0 || script.total >= name_size));
-  if (script_.tls) tls_ = std::make_unique<TlsClient>(stream_, *script_.tls);
+  if (script_.tls) tls_ = std::make_unique<TlsEnd>(stream_, *script_.tls);
 }
 
 int RemoteEnd::receive(std::span<std::byte> to) {
@@ -50,7 +50,7 @@ void RemoteEnd::cooperate() {
 }
 
 std::uint64_t RemoteEnd::peer_id() const noexcept {
-  if (received_ < name_size || is_check_) return 0;
+  if (received_ < name_size || is_check_ || script_.garbage) return 0;
   std::uint64_t id = 0;
   for (const unsigned char byte : peer_name_) id = (id << 8) | byte;
   return id;
@@ -120,14 +120,10 @@ void RemoteEnd::write() {
 /// enough.
 void RemoteEnd::answer_check() {
   if (std::exchange(check_answered_, true)) {
-    if (!fin_seen_ || fin_sent_) return;
-    fin_sent_ = stream_.shut_write() == 0;
-    if (!fin_sent_) error_ = ENOTCONN;
+    if (check_closes_ || fin_seen_) finish_check();
     return;
   }
-  const auto say = [this](std::string_view text) {
-    (void)stream_.send(std::as_bytes(std::span(text)));
-  };
+  const auto say = [this](std::string_view text) { (void)send(std::as_bytes(std::span(text))); };
   switch (script_.check_answer) {
     case CheckAnswer::passes:
       say("HTTP/1.1 204 No Content\r\n\r\n");
@@ -148,13 +144,21 @@ void RemoteEnd::answer_check() {
     case CheckAnswer::silent:
       return;
   }
-  fin_sent_ = stream_.shut_write() == 0;
+  check_closes_ = true;
+  finish_check();
+}
+
+void RemoteEnd::finish_check() {
+  if (fin_sent_) return;
+  const int result = finish();
+  fin_sent_ = result == 0;
+  if (result < 0 && result != -EAGAIN) error_ = -result;
 }
 
 void RemoteEnd::check(std::string_view bytes) {
   // No stream of ours begins like that: the ids are small numbers.
   if (received_ == 0 && bytes.front() == 'G') is_check_ = true;
-  if (is_check_) {
+  if (is_check_ || script_.garbage) {  // whoever speaks no TLS makes nothing of it
     received_ += bytes.size();
     return;
   }

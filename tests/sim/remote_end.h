@@ -11,7 +11,7 @@
 #include <string>
 
 #include "network.h"
-#include "tls_client.h"
+#include "tls_end.h"
 
 namespace penstock::sim {
 
@@ -34,8 +34,8 @@ struct Script {
   /// Bytes sent and received after which it leaves; the largest number: never.
   std::uint64_t leave_after = std::numeric_limits<std::uint64_t>::max();
   Leave leave = Leave::reset;
-  std::optional<TlsClient::Options> tls;  ///< absent: plain
-  bool garbage = false;                   ///< speaks anything but TLS to a TLS listener
+  std::optional<TlsEnd::Options> tls;  ///< absent: plain
+  bool garbage = false;                   ///< speaks anything but TLS where that is spoken
   CheckAnswer check_answer = CheckAnswer::passes;
 };
 
@@ -89,6 +89,7 @@ class RemoteEnd {
   void read();
   void write();
   void answer_check();
+  void finish_check();
   [[nodiscard]] int receive(std::span<std::byte> to);
   [[nodiscard]] int send(std::span<const std::byte> from);
   [[nodiscard]] int finish();
@@ -100,7 +101,7 @@ class RemoteEnd {
   std::uint64_t id_;
   Instant born_;
   Script script_;
-  std::unique_ptr<TlsClient> tls_;  // null: plain
+  std::unique_ptr<TlsEnd> tls_;  // null: plain
   std::array<unsigned char, 8> peer_name_{};
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
@@ -113,6 +114,7 @@ class RemoteEnd {
   bool done_ = false;
   bool is_check_ = false;
   bool check_answered_ = false;
+  bool check_closes_ = false;
 };
 
 }  // namespace penstock::sim

@@ -87,7 +87,7 @@ void World::turn(std::size_t index) {
   auto goes_on = shards_[index]->turn();
   PENSTOCK_ASSERT(goes_on.has_value());
   // An engine is made for each TLS session; nothing else of ours allocates while serving.
-  PENSTOCK_ASSERT(allocations.value() == 0 || setup_.tls);
+  PENSTOCK_ASSERT(allocations.value() == 0 || setup_.tls || setup_.backend_tls);
   while (const auto record = records_[index]->pop()) take_record(*record);
   if (*goes_on) return;
   PENSTOCK_ASSERT(stopping_ && shards_[index]->listeners_released());
@@ -122,7 +122,7 @@ void World::serve(Backend& backend) {
     return;
   }
   backend.listener = &network.listen(backend.at, 4096, [this, &backend](Stream& stream) {
-    Script script = draw_script(false, false);
+    Script script = draw_script(false, setup_.backend_tls);
     script.check_answer = backend.check_answer;
     add_end(stream, script, false).start();
   });

@@ -33,6 +33,7 @@ struct Setup {
   bool faulty = true;
   bool flapping = false;                 ///< backends go down and come back, liveness follows
   bool tls = false;                      ///< some clients speak TLS
+  bool backend_tls = false;  ///< so is the pool
   std::optional<config::Health> health;  ///< liveness comes from production's checker
   Duration handshake_timeout = 10s;
   Duration idle_timeout = 10min;
@@ -87,7 +88,7 @@ class World {
   void plan_clients();
   void plan_supervisor();
   void flap_later(std::size_t backend);
-  [[nodiscard]] Script draw_script(bool is_client, bool to_tls);
+  [[nodiscard]] Script draw_script(bool is_client, bool speaks_tls);
   void draw_tls(Script& script);
   [[nodiscard]] Endpoint draw_source();
 

@@ -33,6 +33,7 @@ void World::draw_setup() {
   setup_.connect_tries = static_cast<int>(random_.between(1, 4));
   if (random_.chance(0.5)) setup_.hash_key = balance::HashKey::source_ip_port;
   setup_.tls = random_.chance(0.4);
+  setup_.backend_tls = random_.chance(0.25);
   setup_.handshake_timeout = random_.duration(100ms, 3s);
   if (random_.chance(0.3)) {
     config::Health& health = setup_.health.emplace();
@@ -141,7 +142,14 @@ void World::make_routing() {
       {.hash_key = setup_.hash_key,
        .connect_timeout = setup_.connect_timeout,
        .connect_tries = setup_.connect_tries,
-       .table = std::make_shared<const balance::Maglev>(members, table_size, routing_.hash_seed)});
+       .table = std::make_shared<const balance::Maglev>(members, table_size, routing_.hash_seed),
+       .tls = nullptr,
+       .server_name = {}});
+  if (setup_.backend_tls) {
+    auto context = tls::Context::create_client({.verification = tls::Verification::off});
+    PENSTOCK_ASSERT(context.has_value());
+    routing_.pools[0].tls = std::move(*context);
+  }
   for (int i = 0; i < 3; ++i) {
     routing_.listeners.push_back({.pool = PoolId{0},
                                   .routes = {},
@@ -209,7 +217,12 @@ void World::make_shards() {
 void World::make_checker() {
   if (!setup_.health) return;
   config_ = std::make_unique<config::Config>();
-  config_->pools.push_back({.name = "app", .health = setup_.health, .backends = {}});
+  config_->pools.push_back(
+      {.name = "app", .tls = std::nullopt, .health = setup_.health, .backends = {}});
+  if (setup_.backend_tls) {
+    config_->pools[0].tls.emplace();
+    config_->pools[0].tls->options.verification = tls::Verification::off;
+  }
   for (std::uint32_t i = 0; i < backends_.size(); ++i) {
     config_->pools[0].backends.push_back({.id = BackendId{i},
                                           .name = backends_[i].at.to_string(),
@@ -288,7 +301,7 @@ void World::flap_later(std::size_t index) {
   });
 }
 
-Script World::draw_script(bool is_client, bool to_tls) {
+Script World::draw_script(bool is_client, bool speaks_tls) {
   Script script;
   const std::uint64_t sizes[] = {0, 8, random_.between(8, 200), random_.between(8, 20'000),
                                  random_.between(8, 400'000)};
@@ -314,13 +327,14 @@ Script World::draw_script(bool is_client, bool to_tls) {
     script.leave = static_cast<Leave>(random_.below(3));
     if (script.leave == Leave::vanish && random_.chance(0.7)) script.leave = Leave::reset;
   }
-  if (to_tls) draw_tls(script);
+  if (speaks_tls) draw_tls(script);
+  if (script.tls && !is_client) script.tls->server = true;
   return script;
 }
 
 void World::draw_tls(Script& script) {
   script.total = std::min<std::uint64_t>(script.total, 150'000);
-  if (random_.chance(0.05)) {
+  if (!calm_ && random_.chance(0.05)) {
     script.garbage = true;
     script.total = std::max<std::uint64_t>(script.total, 300);
     return;
@@ -338,7 +352,7 @@ void World::draw_tls(Script& script) {
     script.leave_after = random_.below(20'000);
     script.leave = Leave::close;
   }
-  if (random_.chance(0.1))
+  if (!calm_ && random_.chance(0.1))
     script.tls->corrupts = 1 + random_.below(random_.chance(0.5) ? 800 : 20'000);
 }
 

@@ -18,6 +18,7 @@
 #include "penstock/io/features.h"
 #include "penstock/net/endpoint.h"
 #include "penstock/time/instant.h"
+#include "penstock/tls/client.h"
 #include "penstock/tls/context.h"
 
 namespace penstock::config {
@@ -70,12 +71,19 @@ struct Backend {
   std::uint32_t weight = 1;
 };
 
+/// TLS towards the backends of a pool.
+struct BackendTls {
+  tls::ClientOptions options;
+  std::string server_name;  ///< asked for and verified; empty: each backend's address is verified
+};
+
 struct Pool {
   std::string name;
   balance::HashKey hash_key = balance::HashKey::source_ip;
   Duration connect_timeout = 3s;  ///< per try; zero: the kernel's
   int connect_tries = 3;          ///< different backends
   std::uint32_t table_size = 65537;
+  std::optional<BackendTls> tls;  ///< absent: plaintext
   std::optional<Health> health;   ///< absent: always alive
   std::vector<Backend> backends;  ///< at least one
 };

@@ -21,6 +21,7 @@ enum class Cause : std::uint8_t {
   reset,
   closed_early,  ///< the backend ended its stream before a whole status line
   not_http,
+  tls_failed,  ///< no handshake, or not who it should be; Outcome::detail says why
   own_shortage,  ///< this process could not make the probe: nothing is known about the backend
 };
 
@@ -30,6 +31,7 @@ struct Outcome {
   int status = 0;       ///< of Cause::status
   int errno_value = 0;  ///< where the kernel was the cause
   Duration elapsed{};   ///< since the probe began
+  std::string detail{};  ///< of Cause::tls_failed, for example "unsupported protocol"
 };
 
 /// Whether the outcome says anything about the backend.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "penstock/balance/liveness.h"
 #include "penstock/base/intrusive_list.h"
 #include "penstock/base/log.h"
+#include "penstock/base/result.h"
 #include "penstock/config/config.h"
 #include "penstock/health/probe.h"
 #include "penstock/health/verdict.h"
@@ -40,8 +42,13 @@ class Plan {
     std::uint64_t seed = 0;
     std::uint32_t probes_at_once = 1;
   };
+  /// By PoolId; null where nothing is checked or the backends take plaintext.
+  using Contexts = std::vector<std::unique_ptr<tls::Context>>;
+  /// Errors: OpenSSL refuses a pool's settings.
+  [[nodiscard]] static Result<Contexts> make_contexts(const config::Config& config);
   /// `config` must outlive it.
-  Plan(const Probe::Environment& environment, const config::Config& config, const Options& options);
+  Plan(const Probe::Environment& environment, const config::Config& config, Contexts contexts,
+       const Options& options);
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
@@ -67,7 +74,7 @@ class Plan {
   struct QueueTag;
   // One checked backend: its probe, what the probes have shown so far, and when the last one began.
   struct Check final : ProbeHost, ListHook<QueueTag> {
-    Check(Plan& its_plan, const config::Pool& its_pool,
+    Check(Plan& its_plan, const config::Pool& its_pool, const Dialect& dialect,
           const config::Backend& its_backend) noexcept;
     void decided(const Outcome& outcome) override { plan.decided(*this, outcome); }
     void closed() override { plan.closed(*this); }
@@ -97,6 +104,8 @@ class Plan {
   Random random_;
   std::uint32_t slots_free_;
   balance::Liveness liveness_;
+  Contexts contexts_;
+  std::deque<Dialect> dialects_;  // of the pools that are checked
   std::deque<Check> checks_;     // deques: the kernel and the timer wheel hold addresses
   std::deque<Scratch> scratch_;  // as many as ever ran at once
   std::vector<Scratch*> idle_scratch_;

@@ -1,5 +1,5 @@
 // Probe: one check of one backend at a time, as a state machine over ring operations:
-// idle → connecting → (http: sending → receiving → draining) → ending → idle. It finds out; what a
+// idle → connecting → (TLS: securing) → (http: sending → receiving → draining) → ending → idle. It finds out; what a
 // finding means for the backend is its host's business. Belongs to the checker's thread. It never
 // closes a socket on which something is in flight: it cancels, waits until both its ops have come
 // back, then closes.
@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "penstock/config/config.h"
@@ -15,13 +16,31 @@
 #include "penstock/health/outcome.h"
 #include "penstock/io/ring.h"
 #include "penstock/time/timer_wheel.h"
+#include "penstock/tls/client.h"
+#include "penstock/tls/engine.h"
 
 namespace penstock::health {
 
 /// What only a running probe needs, so that ten thousand idle ones do not hold it.
 struct Scratch {
+  /// Of a backend that speaks TLS: its engine, and ciphertext that came and that is to be sent.
+  struct Sealed {
+    std::unique_ptr<tls::Engine> engine;
+    std::array<std::byte, 16384> input{};
+    std::size_t input_size = 0;
+    std::array<std::byte, 4096> output{};
+    std::size_t output_size = 0;
+  };
   std::array<std::byte, answer_limit> answer{};
   std::string request;
+  std::unique_ptr<Sealed> sealed;
+};
+
+/// How backends of a pool are spoken to.
+struct Dialect {
+  const config::Health* health = nullptr;
+  tls::Context* tls = nullptr;  ///< null: plaintext
+  std::string server_name;      ///< see config::BackendTls
 };
 
 class ProbeHost {
@@ -42,8 +61,8 @@ class Probe {
     io::Ring& ring;
     TimerWheel& wheel;
   };
-  /// `health` and `backend` must outlive the probe.
-  Probe(ProbeHost& host, const Environment& environment, const config::Health& health,
+  /// `dialect` and `backend` must outlive the probe.
+  Probe(ProbeHost& host, const Environment& environment, const Dialect& dialect,
         const config::Backend& backend) noexcept;
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
@@ -62,9 +81,25 @@ class Probe {
   void abort();
 
  private:
-  enum class State : std::uint8_t { idle, connecting, sending, receiving, draining, ending };
+  enum class State : std::uint8_t {
+    idle,
+    connecting,
+    securing,
+    sending,
+    receiving,
+    draining,
+    ending
+  };
 
   void connected(int result);
+  void secure();
+  void shake();
+  void on_shaken(int result);
+  void ask();
+  void seal_request();
+  [[nodiscard]] bool unseal(std::size_t bytes, bool ended);
+  [[nodiscard]] tls::Window open_window(bool ended = false) const noexcept;
+  void close_window(const tls::Window& window) noexcept;
   void send_more();
   void receive_more();
   void on_sent(int result);
@@ -79,6 +114,7 @@ class Probe {
 
   ProbeHost& host_;
   Environment environment_;
+  const Dialect& dialect_;
   const config::Health& health_;
   const config::Backend& backend_;
   io::Op op_;  // connect, send or receive: never two of them at once
@@ -90,6 +126,7 @@ class Probe {
   int fd_ = -1;
   Instant started_{};
   Scratch* scratch_ = nullptr;
+  tls::Session session_;  // to resume
   std::size_t sent_ = 0;
   std::size_t received_ = 0;
 };

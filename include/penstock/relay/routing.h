@@ -39,6 +39,8 @@ struct Routing {
     Duration connect_timeout{};  ///< zero: the kernel's
     int connect_tries = 3;
     std::shared_ptr<const balance::Maglev> table;
+    std::unique_ptr<tls::Context> tls;  ///< null: plaintext to the backends
+    std::string server_name;            ///< see config::BackendTls
   };
 
   std::vector<Listener> listeners;  ///< by ListenerId
@@ -46,7 +48,7 @@ struct Routing {
   std::vector<Endpoint> backends;   ///< by BackendId
   std::uint64_t hash_seed = 0;
 
-  /// Error: OpenSSL refuses the listener's settings.
+  /// Error: OpenSSL refuses a listener's or a pool's settings.
   [[nodiscard]] static Result<std::unique_ptr<const Routing>> build(const config::Config& config,
                                                                     const Tables& tables);
 };

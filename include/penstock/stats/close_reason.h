@@ -25,8 +25,12 @@ namespace penstock::stats {
   X(connect_refused, "SC", "the last backend tried refused or reset the connection")    \
   X(connect_unreachable, "SC", "the last backend tried was unreachable")                \
   X(connect_timeout, "sC", "the last backend tried did not answer in time")             \
+  X(backend_handshake_failed, "SC",                                                     \
+    "the last backend tried did not shake hands, or is not who it should be")           \
   X(connect_failed, "RC",                                                               \
     "no connection could be opened from here (ports, descriptors or memory used up)")   \
+  X(backend_truncated, "SD", "the backend ended a TLS stream without close_notify")     \
+  X(backend_tls_error, "SD", "the backend sent a TLS record that does not decrypt")     \
   X(client_timeout, "cD", "the client acknowledged or read nothing for user_timeout")   \
   X(backend_timeout, "sD", "the backend acknowledged or read nothing for user_timeout") \
   X(idle_timeout, "cD", "no byte either way for idle_timeout")                          \

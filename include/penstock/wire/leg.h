@@ -66,6 +66,8 @@ class Leg {
   /// go of every request on the socket. True once it holds none; until then call it again after
   /// each completion. What a late receive brings stays in incoming, what was not sent in outgoing.
   [[nodiscard]] bool quiesce(io::Ring& ring) noexcept;
+  /// As new, for another socket. Only when quiet and closed.
+  void renew() noexcept;
   /// The socket may take more than it did.
   void became_writable() noexcept;
 

@@ -1,5 +1,5 @@
-// The steps of a TLS client, and a source of randomness that the seed owns.
-#include "tls_client.h"
+// The steps of a TLS client or server, and a source of randomness that the seed owns.
+#include "tls_end.h"
 
 #include <openssl/err.h>
 #include <openssl/rand.h>
@@ -33,21 +33,45 @@ const RAND_METHOD seeded = {.seed = nullptr,
                             .pseudorand = fill,
                             .status = [] { return 1; }};
 
-SSL_CTX* context_of(bool tls13) {
+/// A certificate of a server's that nobody verifies.
+void make_identity(SSL_CTX* context) {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509* certificate = X509_new();
+  PENSTOCK_ASSERT(key != nullptr && certificate != nullptr);
+  X509_set_version(certificate, X509_VERSION_3);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+  ASN1_TIME_set(X509_getm_notBefore(certificate), 0);
+  ASN1_TIME_set(X509_getm_notAfter(certificate), 4'000'000'000);
+  X509_set_pubkey(certificate, key);
+  PENSTOCK_ASSERT(X509_sign(certificate, key, EVP_sha256()) > 0);
+  PENSTOCK_ASSERT(SSL_CTX_use_cert_and_key(context, certificate, key, nullptr, 1) == 1);
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+}
+
+SSL_CTX* make_context(const SSL_METHOD* method, int version) {
+  SSL_CTX* context = SSL_CTX_new(method);
+  PENSTOCK_ASSERT(context != nullptr);
+  SSL_CTX_set_min_proto_version(context, version);
+  SSL_CTX_set_max_proto_version(context, version);
+  SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  return context;
+}
+
+SSL_CTX* context_of(const TlsEnd::Options& options) {
   // Made once a process and never freed. What a session needs of it does not change.
   static const std::array contexts = [] {
-    std::array<SSL_CTX*, 2> made{};
+    randomness() = Random(2);
+    std::array<SSL_CTX*, 4> made{};
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-      SSL_CTX* context = SSL_CTX_new(TLS_client_method());
-      PENSTOCK_ASSERT(context != nullptr);
-      SSL_CTX_set_min_proto_version(context, version);
-      SSL_CTX_set_max_proto_version(context, version);
-      SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-      made[version == TLS1_3_VERSION ? 1 : 0] = context;
+      const std::size_t at = version == TLS1_3_VERSION ? 1 : 0;
+      made[at] = make_context(TLS_client_method(), version);
+      made[at + 2] = make_context(TLS_server_method(), version);
+      make_identity(made[at + 2]);
     }
     return made;
   }();
-  return contexts[tls13 ? 1 : 0];
+  return contexts[(options.tls13 ? 1U : 0U) + (options.server ? 2U : 0U)];
 }
 
 /// Draws what production draws once a process, such as the keys of tickets: the first world with
@@ -63,7 +87,7 @@ bool make_process_keys() {
 void seed_tls(std::uint64_t seed) {
   static const bool installed = RAND_set_rand_method(&seeded) == 1;
   PENSTOCK_ASSERT(installed);
-  (void)context_of(true);
+  (void)context_of({});
   static const bool warm = make_process_keys();
   PENSTOCK_ASSERT(warm);
   randomness() = Random(seed);
@@ -80,17 +104,21 @@ tls::Identity tls_identity() {
   return identity.clone();
 }
 
-TlsClient::TlsClient(Stream& stream, const Options& options)
-    : stream_(stream), options_(options), ssl_(SSL_new(context_of(options.tls13))) {
+TlsEnd::TlsEnd(Stream& stream, const Options& options)
+    : stream_(stream), options_(options), ssl_(SSL_new(context_of(options))) {
   BIO* in = BIO_new(BIO_s_mem());
   BIO* out = BIO_new(BIO_s_mem());
   PENSTOCK_ASSERT(ssl_ != nullptr && in != nullptr && out != nullptr);
   BIO_set_mem_eof_return(in, -1);
   SSL_set_bio(ssl_.get(), in, out);
-  SSL_set_connect_state(ssl_.get());
+  if (options.server) {
+    SSL_set_accept_state(ssl_.get());
+  } else {
+    SSL_set_connect_state(ssl_.get());
+  }
 }
 
-int TlsClient::receive(std::span<std::byte> to) {
+int TlsEnd::receive(std::span<std::byte> to) {
   if (options_.key_updates > 0 && randomness().chance(options_.key_updates)) update_keys();
   for (;;) {
     ERR_clear_error();
@@ -104,7 +132,7 @@ int TlsClient::receive(std::span<std::byte> to) {
   }
 }
 
-int TlsClient::send(std::span<const std::byte> from) {
+int TlsEnd::send(std::span<const std::byte> from) {
   PENSTOCK_ASSERT(!from.empty() && notified_at_ == 0);
   for (;;) {
     if (const int result = flush(); result < 0) return result;
@@ -124,7 +152,7 @@ int TlsClient::send(std::span<const std::byte> from) {
   }
 }
 
-int TlsClient::finish() {
+int TlsEnd::finish() {
   while (SSL_is_init_finished(ssl_.get()) == 0) {
     ERR_clear_error();
     const int outcome = SSL_do_handshake(ssl_.get());
@@ -146,7 +174,7 @@ int TlsClient::finish() {
   return 0;
 }
 
-std::uint64_t TlsClient::arrived() const noexcept {
+std::uint64_t TlsEnd::arrived() const noexcept {
   std::uint64_t plaintext = 0;
   for (const auto& [ciphertext, so_far] : records_) {
     if (ciphertext > stream_.arrived()) break;
@@ -156,17 +184,17 @@ std::uint64_t TlsClient::arrived() const noexcept {
   return plaintext;
 }
 
-void TlsClient::end_connection() {
+void TlsEnd::end_connection() {
   options_.fin_after_notify = true;
   if (notified_at_ != 0 && outgoing_.empty()) (void)finish();
 }
 
-bool TlsClient::end_arrived() const noexcept {
+bool TlsEnd::end_arrived() const noexcept {
   return notified_at_ != 0 && stream_.arrived() >= notified_at_;
 }
 
 /// 0 for the end of the peer's stream, -EAGAIN when more ciphertext is needed, -EPROTO.
-int TlsClient::explain(int outcome) {
+int TlsEnd::explain(int outcome) {
   switch (SSL_get_error(ssl_.get(), outcome)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
@@ -179,14 +207,14 @@ int TlsClient::explain(int outcome) {
 }
 
 /// Ciphertext from the stream to OpenSSL: what Stream::receive() said.
-int TlsClient::fetch() {
+int TlsEnd::fetch() {
   std::array<std::byte, 4096> bytes{};
   const int result = stream_.receive(bytes);
   if (result > 0) BIO_write(SSL_get_rbio(ssl_.get()), bytes.data(), result);
   return result;
 }
 
-void TlsClient::update_keys() {
+void TlsEnd::update_keys() {
   if (SSL_is_init_finished(ssl_.get()) == 0 || notified_at_ != 0) return;
   ERR_clear_error();
   if (SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) != 1) return;
@@ -195,7 +223,7 @@ void TlsClient::update_keys() {
 }
 
 /// Takes over the ciphertext that OpenSSL has made.
-void TlsClient::encrypted() {
+void TlsEnd::encrypted() {
   BIO* out = SSL_get_wbio(ssl_.get());
   const std::size_t fresh = BIO_ctrl_pending(out);
   if (fresh == 0) return;
@@ -211,7 +239,7 @@ void TlsClient::encrypted() {
 }
 
 /// 0 when everything is out, -EAGAIN when not, else what Stream::send() said.
-int TlsClient::flush() {
+int TlsEnd::flush() {
   if (outgoing_.empty()) return 0;
   const std::size_t size =
       options_.trickle > 0 ? std::min(options_.trickle, outgoing_.size()) : outgoing_.size();

@@ -1,5 +1,5 @@
-// TlsClient: TLS over a simulated stream, as a real client speaks it (OpenSSL), one step at a time
-// and never waiting. It keeps which ciphertext carries which plaintext, so that the oracles know
+// TlsEnd: TLS over a simulated stream, as a real client or server speaks it (OpenSSL), one step at a
+// time and never waiting. It keeps which ciphertext carries which plaintext, so that the oracles know
 // what of a stream that was cut off has arrived. The randomness of the whole process, production's
 // engines included, comes from seed_tls().
 #pragma once
@@ -24,9 +24,10 @@ void seed_tls(std::uint64_t seed);
 /// The certificate of every simulated listener, made once; it does not depend on any seed.
 [[nodiscard]] tls::Identity tls_identity();
 
-class TlsClient {
+class TlsEnd {
  public:
   struct Options {
+    bool server = false;
     bool tls13 = true;
     /// The byte of its ciphertext that is flipped on the way; 0: none. Counted from 1.
     std::uint64_t corrupts = 0;
@@ -34,7 +35,7 @@ class TlsClient {
     std::size_t trickle = 0;       ///< ciphertext bytes that go out at a time; 0: all
     bool fin_after_notify = true;  ///< ends the TCP stream with the TLS stream, not when it is done
   };
-  TlsClient(Stream& stream, const Options& options);
+  TlsEnd(Stream& stream, const Options& options);
 
   // Results are bytes or -errno, as Stream's. -EPROTO: the TLS stream broke or ended improperly.
 
@@ -44,15 +45,15 @@ class TlsClient {
   int send(std::span<const std::byte> from);
   /// Sends close_notify: 0 once it is out, -EAGAIN: call it again.
   int finish();
-  /// Ends the TCP stream with the TLS stream, now if that has ended: a server that waits for the
+  /// Ends the TCP stream with the TLS stream, now if that has ended: a peer that waits for the
   /// rest of a record whose length was corrupted would do so for good.
   void end_connection();
 
-  /// Asks the server to answer with new keys of its own (TLS 1.3). What it takes goes out with the
+  /// Asks the peer to answer with new keys of its own (TLS 1.3). What it takes goes out with the
   /// next call.
   void update_keys();
 
-  /// Plaintext bytes in those records that have arrived at the server's kernel whole and undamaged.
+  /// Plaintext bytes in those records that have arrived at the peer's kernel whole and undamaged.
   [[nodiscard]] std::uint64_t arrived() const noexcept;
   /// close_notify has arrived there.
   [[nodiscard]] bool end_arrived() const noexcept;
