@@ -75,10 +75,12 @@ Result<config::Config> make_config(const DemoFleet& fleet, const DemoOptions& op
   config.pools.push_back(pool_of(fleet));
   config::Listener plain;
   plain.name = "http";
+  plain.pool = PoolId{0};
   plain.bind = {*http};
   config.listeners.push_back(std::move(plain));
   config::Listener secure;
   secure.name = "https";
+  secure.pool = PoolId{0};
   secure.bind = {*https};
   secure.tls.emplace();
   secure.tls->certificates.push_back(std::move(*identity));

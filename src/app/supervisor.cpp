@@ -39,6 +39,7 @@ int Supervisor::run() {
     wait();
     take_signals();
     look_at_shards();
+    failures_->tell(kernel_.now());
     pass_deadlines();
   }
   return finish();
@@ -169,7 +170,7 @@ void Supervisor::give_up() {
 }
 
 Instant Supervisor::next_deadline() const noexcept {
-  return std::min({release_at_, cut_at_, give_up_at_});
+  return std::min({release_at_, cut_at_, give_up_at_, failures_->due()});
 }
 
 bool Supervisor::shards_ended() const noexcept {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "failure_teller.h"
 #include "listening_sockets.h"
 #include "penstock/app/access_log.h"
 #include "penstock/base/line_output.h"
@@ -118,6 +119,7 @@ class Supervisor {
   // sockets.
   ListeningSockets sockets_;
   std::unique_ptr<AccessLog> access_log_;
+  std::unique_ptr<FailureTeller> failures_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::unique_ptr<HealthThread> health_;
 

@@ -140,6 +140,7 @@ std::expected<void, StartError> Supervisor::plan_capacity() {
 std::expected<void, StartError> Supervisor::open_outputs() {
   event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!event_.valid()) return refuse(fail_errno("cannot open an eventfd", errno).error());
+  failures_ = std::make_unique<FailureTeller>(names_, shard_count_);
   if (config_.log.access == "off") return {};
   auto opened = AccessLog::open(config_.log.access, standard_output_, names_, shard_count_);
   if (!opened) return refuse(opened.error());
@@ -195,6 +196,7 @@ std::unique_ptr<Supervisor::ShardThread> Supervisor::make_shard(ShardId id) {
                                     .pipe_budget = pipe_budget_ ? &*pipe_budget_ : nullptr,
                                     .splice = {},
                                     .inboxes = inboxes_,
+                                    .failures = &failures_->box(id),
                                     .supervisor_event = event_.get()};
   const bool pinned = config_.process.pin && !cpus_.empty();
   const int cpu = pinned ? cpus_[id.value % cpus_.size()] : -1;

@@ -14,6 +14,7 @@
 #include "penstock/relay/routing.h"
 #include "penstock/relay/splicing.h"
 #include "penstock/stats/counters.h"
+#include "penstock/stats/handshake_failure.h"
 #include "penstock/stats/session_record.h"
 #include "penstock/time/timer_wheel.h"
 #include "penstock/tls/client.h"
@@ -39,7 +40,9 @@ struct Context {
   TimerWheel& timers;
   const Routing& routing;
   stats::ShardCounters& counters;
-  stats::RecordRing* records;  ///< null: nobody wants them
+  stats::RecordRing* records;   ///< null: nobody wants them
+  stats::FailureBox* failures;  ///< null: nobody wants to know
+  int supervisor_event;         ///< notified when there is something new in `failures`; -1: not
   balance::Liveness liveness;
   std::vector<tls::Session> sessions;  ///< to resume, by BackendId; of those that speak TLS
   Instant now{};                       ///< of this turn

@@ -1,6 +1,8 @@
 // From a configuration to the snapshot that a shard serves by.
 #include "penstock/relay/routing.h"
 
+#include "penstock/base/assert.h"
+
 namespace penstock::relay {
 
 Tables build_tables(const config::Config& config) {
@@ -23,6 +25,7 @@ Result<std::unique_ptr<const Routing>> Routing::build(const config::Config& conf
   auto routing = std::make_unique<Routing>();
   routing->hash_seed = config.process.hash_seed;
   for (const config::Listener& from : config.listeners) {
+    PENSTOCK_ASSERT(from.pool || !from.routes.empty());
     Listener listener{
         .pool = from.pool,
         .routes = RouteTable(from.routes),

@@ -17,6 +17,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "context.h"
@@ -98,6 +100,13 @@ class Session : public ListHook<OfListener>,
   [[nodiscard]] std::optional<PoolId> pool_after_handshake();
   void refuse(CloseReason reason, std::byte alert);
 
+  // session_explain.cpp
+  void explain(const tls::Engine* engine);
+  void explain_backend(CloseReason reason);
+  void note_fault(tls::HandshakeFault fault, std::string_view cause,
+                  std::optional<std::uint8_t> alert_sent = std::nullopt);
+  void tell(const stats::HandshakeFailure& failure);
+
   // session.cpp: preface and relaying
   void serve_from(PoolId pool) noexcept;
   void begin_tls();
@@ -164,7 +173,8 @@ class Session : public ListHook<OfListener>,
   std::array<wire::Slice, 2> pipes_;  // bytes of each direction's stream, between decode and encode
   std::array<Flow, 2> flows_;
   Endpoint client_;
-  std::unique_ptr<Hello> hello_;  // until the routes have decided
+  std::unique_ptr<Hello> hello_;             // until the routes have decided
+  std::unique_ptr<std::string> passed_name_; // that the ClientHello asked for which was passed on
   ListenerId listener_;
   PoolId pool_;
   Phase phase_ = Phase::preface;

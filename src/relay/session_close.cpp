@@ -143,7 +143,7 @@ void Session::end() {
 /// One record, whatever the session was; dropped and counted when its reader is slow.
 void Session::leave_record() {
   if (context_.records == nullptr) return;
-  const stats::SessionRecord record{
+  stats::SessionRecord record{
       .client = client_,
       .listener = listener_,
       .backend = backend_,
@@ -153,7 +153,19 @@ void Session::leave_record() {
       .duration = context_.now - began_,
       .connect_time = backend_ ? connected_ - dial_began_ : Duration::zero(),
       .tries = tries_,
-      .tls = front_.engine != nullptr};
+      .tls = front_.engine != nullptr,
+      .tls_version = {},
+      .server_name = {},
+      .client_name = {}};
+  if (passed_name_) record.server_name = stats::FixedText<64>(*passed_name_);
+  if (front_.engine) {
+    record.server_name = stats::FixedText<64>(front_.engine->server_name());
+    if (front_.engine->handshake_done()) {
+      const bool new_one = front_.engine->negotiated().version == tls::Version::tls13;
+      record.tls_version = new_one ? "1.3" : "1.2";
+      record.client_name = stats::FixedText<64>(front_.engine->peer_name());
+    }
+  }
   if (!context_.records->push(record)) context_.counters.records_dropped.add();
   if (planted(Planted::record_twice) && reason_ == CloseReason::shutdown)
     (void)context_.records->push(record);

@@ -117,12 +117,12 @@ void Session::connect_failed(CloseReason reason) {
   context_.counters.backend[tried_[tries_ - 1U].value].failed_connects.add();
   if (back_.fd >= 0) context_.kernel.close(back_.fd);
   back_.fd = -1;
-  back_.renew();
+  if (!planted(Planted::try_remembered)) back_.renew();
   if (planted(Planted::retry_loses_bytes)) front_.incoming.clear();
 }
 
 void Session::on_connected() {
-  if (pool().tls) return secure();
+  if (pool().tls && !planted(Planted::secured_late)) return secure();
   relay();
 }
 

@@ -30,7 +30,15 @@ void Session::pump_hello() {
   const Status status = hello.reader.read(bytes);
   front_.incoming.clear();
   if (status == Status::complete) return route();
-  if (status != Status::incomplete) return refuse(CloseReason::handshake_failed, decode_error);
+  if (status != Status::incomplete) {
+    const bool is_tls = status != Status::not_tls;
+    const std::string_view cause = !is_tls                    ? "it does not speak TLS"
+                                   : status == Status::too_long ? "its ClientHello is too long"
+                                                                : hello.reader.problem();
+    note_fault(is_tls ? tls::HandshakeFault::malformed : tls::HandshakeFault::not_tls, cause,
+               std::to_integer<std::uint8_t>(decode_error));
+    return refuse(CloseReason::handshake_failed, decode_error);
+  }
   if (front_.input_ended) return close(CloseReason::client_gone, Ending::abort);
   if (front_.receive_op.in_flight) return;
   front_.expect_little();  // so that what has been read fits one large buffer
@@ -57,6 +65,8 @@ void Session::route() {
     hello_->raw = {};
     return begin_tls();
   }
+  if (!asked.server_name.empty())
+    passed_name_ = std::make_unique<std::string>(asked.server_name);
   hello_.reset();
   serve_from(*pool);
   dial();

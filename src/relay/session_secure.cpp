@@ -45,6 +45,7 @@ void Session::pump_secure() {
 /// the socket.
 void Session::give_up_try(CloseReason reason) {
   PENSTOCK_ASSERT(phase_ == Phase::securing);
+  explain_backend(reason);
   ListHook<Shaking>::unlink();
   context_.timers.cancel(timer_);
   phase_ = Phase::dialing;

@@ -68,6 +68,8 @@ class Shard::Loop {
             .routing = routing,
             .counters = *options.counters,
             .records = options.records,
+            .failures = options.failures,
+            .supervisor_event = options.supervisor_event,
             .liveness = std::move(liveness),
             .sessions = std::vector<tls::Session>(routing.backends.size()),
             .now = ring_->kernel().now(),

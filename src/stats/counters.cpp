@@ -14,6 +14,7 @@ struct ListenerSums {
   std::uint64_t accepted = 0;
   std::uint64_t active = 0;
   ClosedSums closed{};
+  std::array<std::uint64_t, tls::handshake_faults.size()> handshake_faults{};
 };
 
 void add(ClosedSums& sums, const ClosedCounters& counters) noexcept {
@@ -47,6 +48,8 @@ ListenerSums listener_sums(Shards shards, std::size_t listener) noexcept {
     sums.accepted += counters.accepted.get();
     sums.active += counters.active.get();
     add(sums.closed, counters.closed);
+    for (std::size_t i = 0; i < sums.handshake_faults.size(); ++i)
+      sums.handshake_faults[i] += counters.handshake_faults[i].get();
   }
   return sums;
 }
@@ -92,6 +95,12 @@ Json listener_json(const ListenerSums& sums) {
   json["accepted"] = sums.accepted;
   json["active"] = sums.active;
   json["closed"] = closed_json(sums.closed);
+  Json faults = Json::object();
+  for (const tls::HandshakeFaultInfo& each : tls::handshake_faults) {
+    const std::uint64_t count = sums.handshake_faults[static_cast<std::size_t>(each.fault)];
+    if (count > 0) faults[std::string(each.name)] = count;
+  }
+  json["handshake_faults"] = std::move(faults);
   return json;
 }
 

@@ -1,8 +1,9 @@
-// The ring between a shard and the log writer, and a record's JSON. One writer, one reader, two
-// positions that only grow: each side stores its own and reads the other's, so neither ever waits.
+// A record's JSON.
 #include "penstock/stats/session_record.h"
 
 #include <chrono>
+
+#include "penstock/base/assert.h"
 
 namespace penstock::stats {
 namespace {
@@ -13,25 +14,11 @@ double milliseconds(Duration duration) noexcept {
   return static_cast<double>(us) / 1000.0;
 }
 
+Json text_or_null(std::string_view text) {
+  return text.empty() ? Json(nullptr) : Json(std::string(text));
+}
+
 }  // namespace
-
-bool RecordRing::push(const SessionRecord& record) noexcept {
-  const std::size_t tail = tail_.load(std::memory_order_relaxed);
-  // Pairs with the release in pop(): the slot is ours only after the reader has copied what was in
-  // it.
-  if (tail - head_.load(std::memory_order_acquire) == records_.size()) return false;
-  records_[tail & (records_.size() - 1)] = record;
-  tail_.store(tail + 1, std::memory_order_release);
-  return true;
-}
-
-std::optional<SessionRecord> RecordRing::pop() noexcept {
-  const std::size_t head = head_.load(std::memory_order_relaxed);
-  if (head == tail_.load(std::memory_order_acquire)) return std::nullopt;
-  std::optional<SessionRecord> record = records_[head & (records_.size() - 1)];
-  head_.store(head + 1, std::memory_order_release);
-  return record;
-}
 
 Json to_json(const SessionRecord& record, const Names& names) {
   PENSTOCK_ASSERT(record.listener.value < names.listeners.size());
@@ -49,6 +36,9 @@ Json to_json(const SessionRecord& record, const Names& names) {
   json["connect_ms"] = milliseconds(record.connect_time);
   json["tries"] = record.tries;
   json["tls"] = record.tls;
+  json["tls_version"] = text_or_null(record.tls_version);
+  json["server_name"] = text_or_null(record.server_name.view());
+  json["client_name"] = text_or_null(record.client_name.view());
   return json;
 }
 

@@ -30,7 +30,50 @@ bool is_verification(unsigned long cause) noexcept {
          ERR_GET_REASON(cause) == SSL_R_CERTIFICATE_VERIFY_FAILED;
 }
 
+HandshakeFault fault_of(unsigned long cause) noexcept {
+  if (alert_of(cause)) return HandshakeFault::alert;
+  if (ERR_GET_LIB(cause) != ERR_LIB_SSL) return HandshakeFault::malformed;
+  switch (ERR_GET_REASON(cause)) {
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_BAD_RECORD_TYPE:
+      return HandshakeFault::not_tls;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_WRONG_SSL_VERSION:
+    case SSL_R_NO_PROTOCOLS_AVAILABLE:
+      return HandshakeFault::version;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_GROUPS:
+      return HandshakeFault::algorithms;
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+      return HandshakeFault::protocol;
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return HandshakeFault::certificate_missing;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+      return HandshakeFault::certificate_refused;
+    default:
+      return HandshakeFault::malformed;
+  }
+}
+
+/// Notes the fatal alerts that are sent, by their numbers.
+void note_alert(const SSL* ssl, int where, int value) {
+  constexpr int fatal = 2;
+  auto* notes = static_cast<HandshakeNotes*>(SSL_get_app_data(ssl));
+  if (where == SSL_CB_WRITE_ALERT && value >> 8 == fatal && notes != nullptr)
+    notes->alert_sent = value & 0xFF;
+}
+
 }  // namespace
+
+std::string_view alert_name(std::uint8_t number) noexcept {
+  return SSL_alert_desc_string_long(number);
+}
 
 Status Engine::Parts::begin() noexcept {
   const bool drained = port.drain();
@@ -67,6 +110,11 @@ Status Engine::Parts::end_by_error() noexcept {
                                       : "the peer ended the connection during the handshake");
   }
   alert = alert_of(cause);
+  fault = fault_of(cause);
+  if (!notes.refusal.empty()) {
+    fault = HandshakeFault::name;
+    return end(Status::failed, std::string(notes.refusal));
+  }
   std::string why = reason_text(cause);
   if (is_verification(cause)) {
     why += ": ";
@@ -90,6 +138,8 @@ Result<std::unique_ptr<Engine::Parts>> Engine::Parts::create(SSL_CTX* context) {
   if (parts->ssl == nullptr || bio == nullptr) {
     return fail("cannot begin a TLS connection: " + take_reason());
   }
+  SSL_set_app_data(parts->ssl.get(), &parts->notes);
+  SSL_set_info_callback(parts->ssl.get(), note_alert);
   BIO* both = bio.release();
   SSL_set_bio(parts->ssl.get(), both, both);
   return parts;
@@ -114,6 +164,7 @@ Status Engine::handshake(Window& window) noexcept {
   const int outcome = SSL_do_handshake(parts.ssl.get());
   if (outcome != 1) return parts.explain(outcome);
   parts.handshake_done = true;
+  SSL_set_info_callback(parts.ssl.get(), nullptr);
   // Only the ClientHellos were of interest; for records to come it is not called.
   if (parts.client != nullptr) SSL_set_msg_callback(parts.ssl.get(), nullptr);
   return parts.port.holds() ? Status::want_output : Status::ok;
@@ -181,6 +232,28 @@ bool Engine::has_pending() const noexcept { return SSL_pending(parts_->ssl.get()
 const std::string& Engine::failure() const noexcept { return parts_->failure; }
 
 std::optional<std::uint8_t> Engine::alert() const noexcept { return parts_->alert; }
+
+std::string Engine::peer_name() const {
+  SSL* ssl = parts_->ssl.get();
+  const X509* certificate = SSL_get0_peer_certificate(ssl);
+  const bool verified = certificate != nullptr && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE &&
+                        SSL_get_verify_result(ssl) == X509_V_OK;
+  if (!verified) return {};
+  const auto names = identity_names(*certificate);
+  return names && !names->empty() ? names->front() : std::string();
+}
+
+HandshakeFault Engine::fault() const noexcept { return parts_->fault; }
+
+std::optional<std::uint8_t> Engine::sent_alert() const noexcept {
+  if (parts_->notes.alert_sent < 0) return std::nullopt;
+  return static_cast<std::uint8_t>(parts_->notes.alert_sent);
+}
+
+std::string_view Engine::server_name() const noexcept {
+  const char* name = SSL_get_servername(parts_->ssl.get(), TLSEXT_NAMETYPE_host_name);
+  return name != nullptr ? name : std::string_view();
+}
 
 Negotiated Engine::negotiated() const noexcept {
   PENSTOCK_ASSERT(parts_->handshake_done);

@@ -2,10 +2,12 @@
 // client.cpp knows what only clients do.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "openssl_handles.h"
 #include "penstock/tls/engine.h"
@@ -20,6 +22,14 @@ struct ClientParts {
   unsigned hellos = 0;  ///< ClientHello messages sent
 };
 
+/// What callbacks note of a handshake; an SSL's app data.
+struct HandshakeNotes {
+  std::string_view refusal;     ///< ours, which OpenSSL has no words for; empty: none
+  int alert_sent = -1;
+  /// Of the site and the name that were chosen by the first ClientHello.
+  std::optional<std::array<unsigned char, 32>> scope = std::nullopt;
+};
+
 struct Engine::Parts {
   Port port;  // before the SSL, whose BIO points here
   std::unique_ptr<ClientParts>
@@ -29,6 +39,8 @@ struct Engine::Parts {
   Status ended =
       Status::ok;  // `failed` or `truncated` once that happened; OpenSSL is left alone then
   std::optional<std::uint8_t> alert;
+  HandshakeFault fault = HandshakeFault::malformed;
+  HandshakeNotes notes;
   bool handshake_done = false;
   bool close_sent = false;
 

@@ -1,12 +1,12 @@
 // What OpenSSL asks during a handshake. Nothing here may throw or allocate, but for the names of a
 // client's certificate.
-#include <openssl/err.h>
-
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include "engine_parts.h"
 #include "sites.h"
 
 namespace penstock::tls {
@@ -32,38 +32,50 @@ std::string_view asked_name(SSL* ssl) noexcept {
   return name_in({extension, size});
 }
 
-/// A session is good for one name at one site.
-bool limit_session(SSL* ssl, const Site& site, std::string_view name) noexcept {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> scope{};
+using Scope = std::array<unsigned char, 32>;
+
+/// What sessions are limited to: one name at one site. Nullopt: OpenSSL's queue says why.
+std::optional<Scope> scope_of(const Site& site, std::string_view name) noexcept {
+  Scope scope{};
   EVP_MD_CTX* digest = site.all->digest.get();
   const NameTable::Lowered lowered(name);
-  return EVP_DigestInit_ex2(digest, nullptr, nullptr) == 1 &&
-         EVP_DigestUpdate(digest, site.scope.data(), site.scope.size()) == 1 &&
-         EVP_DigestUpdate(digest, lowered.text().data(), lowered.text().size()) == 1 &&
-         EVP_DigestFinal_ex(digest, scope.data(), nullptr) == 1 &&
-         SSL_set_session_id_context(ssl, scope.data(), SSL_MAX_SID_CTX_LENGTH) == 1;
+  const bool made = EVP_DigestInit_ex2(digest, nullptr, nullptr) == 1 &&
+                    EVP_DigestUpdate(digest, site.scope.data(), site.scope.size()) == 1 &&
+                    EVP_DigestUpdate(digest, lowered.text().data(), lowered.text().size()) == 1 &&
+                    EVP_DigestFinal_ex(digest, scope.data(), nullptr) == 1;
+  return made ? std::optional(scope) : std::nullopt;
 }
 
 /// SSL_set_SSL_CTX() takes certificates, authorities and tickets from there, but not what is asked
 /// of clients.
-bool move_to(SSL* ssl, const Site& site, std::string_view name) noexcept {
+bool move_to(SSL* ssl, const Site& site, const Scope& scope) noexcept {
   SSL_CTX* context = site.context.get();
   if (SSL_set_SSL_CTX(ssl, context) != context) return false;
   SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), SSL_CTX_get_verify_callback(context));
-  return limit_session(ssl, site, name);
+  return SSL_set_session_id_context(ssl, scope.data(), scope.size()) == 1;
 }
 
 int choose_site(SSL* ssl, int* alert, void* argument) {
   const Sites& sites = *static_cast<const Sites*>(argument);
+  auto& notes = *static_cast<HandshakeNotes*>(SSL_get_app_data(ssl));
   const std::string_view name = asked_name(ssl);
   const Site* site = sites.names.find(name);
   if (site == nullptr && sites.strict_names) {
-    ERR_raise(ERR_LIB_SSL, SSL_R_CALLBACK_FAILED);
+    notes.refusal =
+        name.empty() ? "it asked for no name" : "no certificate has the name that it asked for";
     *alert = SSL_AD_UNRECOGNIZED_NAME;
     return SSL_CLIENT_HELLO_ERROR;
   }
   if (site == nullptr) site = sites.sites.front().get();
-  if (move_to(ssl, *site, name)) return SSL_CLIENT_HELLO_SUCCESS;
+  const auto scope = scope_of(*site, name);
+  // The second ClientHello of a handshake: a route may have been chosen by the first one's name.
+  if (scope && notes.scope && *scope != *notes.scope) {
+    notes.refusal = "its second ClientHello asked for another name";
+    *alert = SSL_AD_ILLEGAL_PARAMETER;
+    return SSL_CLIENT_HELLO_ERROR;
+  }
+  notes.scope = scope;
+  if (scope && move_to(ssl, *site, *scope)) return SSL_CLIENT_HELLO_SUCCESS;
   *alert = SSL_AD_INTERNAL_ERROR;  // going on could show another site's certificate
   return SSL_CLIENT_HELLO_ERROR;
 }

@@ -363,6 +363,11 @@ class Penstock:
             closed = sum(group["closed"].values())
             if group["active"] != 0 or group["accepted"] != closed:
                 raise Problem(f"final counters of {name} do not add up: {json.dumps(group)}")
+        for name, group in final["listeners"].items():
+            closed = group["closed"]
+            failed = closed.get("handshake_failed", 0) + closed.get("handshake_timeout", 0)
+            if sum(group["handshake_faults"].values()) != failed:
+                raise Problem(f"handshake faults of {name} do not add up: {json.dumps(group)}")
         for name, group in final["backends"].items():
             if group["active"] != 0:
                 raise Problem(f"final counters of backend {name}: {json.dumps(group)}")

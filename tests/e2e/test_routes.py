@@ -84,6 +84,8 @@ def passthrough(t):
     expect(ask(t, penstock, None) == "rest - hello", "without a name: the listener's pool")
     records = penstock.wait_records(6)
     expect(not any(record["tls"] for record in records), "penstock has ended none of them")
+    asked = {record["server_name"] for record in records}
+    expect(asked == {"a.test", "b.test", "a.b.test", None}, f"{asked}")
     expect({record["reason"] for record in records} <= {"finished", "client_reset"}, f"{records}")
 
 

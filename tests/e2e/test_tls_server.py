@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 
+import clients
 import fleet
 import pace
 import suite
@@ -139,6 +140,10 @@ def client_certificates(t):
                 got = fetch(penstock, t.shared.ca, "penstock.test", *version,
                             *with_identity(identity))
                 expect((got.stdout == "secret\n") == served, f"{identity} {version}: {got.stderr}")
+        names = {record["client_name"] for record in penstock.wait_records(2 * len(outcomes))
+                 if record["reason"] != "handshake_failed"}
+        shown = {"good.corp"} if good in outcomes and outcomes[good] else {"listed@corp"}
+        expect(names == shown | ({None} if outcomes[None] else set()), f"{names}")
         failed = 2 * list(outcomes.values()).count(False)
         reasons = penstock.reasons(2 * len(outcomes))
         expect(reasons.count("handshake_failed") == failed, f"{reasons}")
@@ -196,6 +201,63 @@ def shared_secret(t):
     for version in ("-tls1_2", "-tls1_3"):
         later = request(two, version, "-sess_in", t.dir / f"session{version}")
         expect("New, " in later and "secret" in later, f"{version}: two rotations later: {later}")
+
+
+@test("why a handshake failed is counted, and told with who it was and what it asked for")
+def told(t):
+    authority = Authority(t.dir)
+    tls = t.shared.tls(strict_sni=True, alpn=["h2"], client_auth="required",
+                       client_ca=authority.ca)
+    penstock = t.front([fleet.Nginx(t, "secret")], "tls",
+                       listener={"tls": tls, "handshake_timeout": "500ms"})
+
+    def ask(*arguments):
+        name = () if "-servername" in arguments else ("-servername", "penstock.test")
+        return s_client(penstock, *name, *arguments)
+
+    cases = (
+        ("version", lambda: ask("-tls1_1", "-cipher", "ALL@SECLEVEL=0"), "unsupported protocol"),
+        ("algorithms", lambda: ask("-tls1_2", "-cipher", "AES128-GCM-SHA256"), "no shared cipher"),
+        ("protocol", lambda: ask("-alpn", "smtp"), "no application protocol"),
+        ("name", lambda: ask("-servername", "x.test"), "for x.test: no certificate has the name"),
+        ("certificate_missing", ask, "for penstock.test: peer did not return a certificate"),
+        ("not_tls", lambda: plain(penstock), "http request"),
+        ("timeout", lambda: silent(penstock), "longer than handshake_timeout"),
+    )
+    for number, (_, act, words) in enumerate(cases):
+        act()
+        penstock.wait_records(number + 1)
+        line = penstock.wait_log(f"TLS: 127.0.0.1:.* failed the handshake on web.*{words}")
+        expect(number > 2 or "alert" in line, f"{line}: with its alert")
+    faults = penstock.counters()["listeners"]["web"]["handshake_faults"]
+    expect(faults == {name: 1 for name, _, _ in cases}, f"{faults}")
+
+
+def plain(penstock):
+    with clients.connect(penstock.address()) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        clients.drain(clients.Stream(connection))
+
+
+def silent(penstock):
+    with clients.connect(penstock.address()) as connection:
+        clients.drain(clients.Stream(connection))
+
+
+@test("a flood of handshakes that fail is a few lines, and a number")
+def flood(t):
+    penstock = t.front([fleet.Nginx(t, "secret")], "tls")
+    count = t.count(200)
+    for _ in range(count):
+        plain(penstock)
+    penstock.wait_records(count)
+    time.sleep(1.2)
+    lines = [text for text in penstock.texts() if "TLS: " in text]
+    rest = sum(int(found.group(1)) for text in lines
+               if (found := re.search(r"TLS: (\d+) handshakes? more failed", text)))
+    single = [text for text in lines if "failed the handshake on" in text]
+    expect(len(single) + rest == count, f"{len(single)} and {rest} of {count}")
+    expect(len(single) <= count // 2, f"{len(single)} lines")
 
 
 @test("tickets = 0: no session is ever resumed")

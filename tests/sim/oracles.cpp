@@ -320,6 +320,13 @@ void World::check_counters() {
         closed_by_reason.reasons[i] += listener.closed[i].get();
       }
       PENSTOCK_ASSERT(listener.active.get() == 0 && listener.accepted.get() == closed);
+      std::uint64_t explained = 0;
+      for (const auto& counter : listener.handshake_faults) explained += counter.get();
+      const auto closed_as = [&](CloseReason reason) {
+        return listener.closed[static_cast<std::size_t>(reason)].get();
+      };
+      PENSTOCK_ASSERT(explained == closed_as(CloseReason::handshake_failed) +
+                                       closed_as(CloseReason::handshake_timeout));
     }
     for (const auto& backend : counters->backend) {
       std::uint64_t closed = 0;

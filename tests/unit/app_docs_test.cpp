@@ -71,6 +71,17 @@ TEST_CASE("docs/observability.md has every close reason as the table in the code
   }
 }
 
+TEST_CASE("docs/observability.md has every fault of handshakes as the table in the code has it",
+          "[app]") {
+  const std::string document = read_document("docs/observability.md");
+  for (const tls::HandshakeFaultInfo& fault : tls::handshake_faults) {
+    const std::string row =
+        "| `" + std::string(fault.name) + "` | " + std::string(fault.phrase) + " |\n";
+    INFO(row);
+    CHECK(has(document, row));
+  }
+}
+
 TEST_CASE("docs/observability.md has every field of the access log and every counter", "[app]") {
   const std::string document = read_document("docs/observability.md");
   const stats::Names names{.listeners = {"web"}, .backends = {"app/a"}};

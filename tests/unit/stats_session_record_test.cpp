@@ -29,10 +29,13 @@ TEST_CASE("a session's record has every field of the access log", "[stats]") {
   record.connect_time = 300us + 400ns;
   record.tries = 2;
   record.tls = true;
+  record.tls_version = "1.3";
+  record.server_name = FixedText<64>("www.example.com");
   CHECK(to_json(record, log_names).dump() ==
         R"({"client":"10.1.2.3:40000","listener":"https","backend":"app/big",)"
         R"("reason":"backend_reset","termination":"SD","bytes_in":78,"bytes_out":1048576,)"
-        R"("duration_ms":1500.25,"connect_ms":0.3,"tries":2,"tls":true})");
+        R"("duration_ms":1500.25,"connect_ms":0.3,"tries":2,"tls":true,"tls_version":"1.3",)"
+        R"("server_name":"www.example.com","client_name":null})");
 }
 
 TEST_CASE("a session that never had a backend says so with null", "[stats]") {

@@ -83,6 +83,24 @@ TEST_CASE("strict: a name that no certificate has, and none, are refused", "[tls
   }
 }
 
+TEST_CASE("a second ClientHello for another name is refused", "[tls]") {
+  const bool same = GENERATE(true, false);
+  const auto context = make_sites({{.name = "a", .names = "DNS:a.test,DNS:b.test"}});
+  Client client({.server_name = "a.test", .groups = "P-521:P-256"});
+  Server server(*context);
+  client.handshake();
+  server.deliver(client.take());
+  REQUIRE(server.handshake() == Status::want_input);
+  client.deliver(server.take());
+  std::string other = same ? "a.test" : "b.test";
+  SSL_ctrl(client.ssl(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, other.data());
+  const Status status = run_handshake(client, server);
+  REQUIRE(status == (same ? Status::ok : Status::failed));
+  if (same) return;
+  REQUIRE(server.engine->failure() == "its second ClientHello asked for another name");
+  REQUIRE(client.error() == "sslv3 alert illegal parameter");
+}
+
 TEST_CASE("the terms of a server are what its clients get", "[tls]") {
   ServerOptions options;
   options.terms.ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305";

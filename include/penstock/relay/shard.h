@@ -43,6 +43,7 @@ struct ShardOptions {
   /// A connection goes to another shard when that has fewer by more than this and an eighth of what
   /// it has: a hand-over wakes it, which is worth it for connections that stay.
   std::uint32_t even_enough = 2;
+  stats::FailureBox* failures = nullptr;  ///< where failed handshakes are explained; null: nowhere
   int supervisor_event = -1;  ///< notified when listeners_released() becomes true; -1: nobody waits
 };
 

@@ -13,6 +13,7 @@
 
 #include "penstock/base/json.h"
 #include "penstock/stats/close_reason.h"
+#include "penstock/tls/handshake_fault.h"
 
 namespace penstock::stats {
 
@@ -39,6 +40,8 @@ struct alignas(64) ListenerCounters {
   Counter accepted;       ///< sessions begun
   Counter active;         ///< sessions now
   ClosedCounters closed;  ///< by reason
+  /// Those that ended as handshake_failed or handshake_timeout, by fault.
+  std::array<Counter, tls::handshake_faults.size()> handshake_faults;
 };
 
 struct alignas(64) BackendCounters {
@@ -76,7 +79,7 @@ struct Names {
 /// The process's figures as one object: {"sessions": {accepted, active, parked, closed: {reason:
 /// n}}, "listeners": {name: …}, "backends": {name: …}, "faults": {…}, "splice": {…},
 /// "shards": [{active, handed_over}], "receives": n, "turns": n}.
-/// Reasons that did not occur are left out.
+/// A listener's object has handshake_faults: {fault: n}, too. What did not occur is left out.
 [[nodiscard]] Json to_json(std::span<const std::unique_ptr<ShardCounters>> shards,
                            const Names& names);
 

@@ -18,6 +18,7 @@
 
 #include "penstock/base/result.h"
 #include "penstock/tls/context.h"
+#include "penstock/tls/handshake_fault.h"
 
 namespace penstock::tls {
 
@@ -103,8 +104,17 @@ class Engine {
   [[nodiscard]] const std::string& failure() const noexcept;
   /// The number of the peer's fatal alert (RFC 8446, 6) when that is why the engine failed.
   [[nodiscard]] std::optional<std::uint8_t> alert() const noexcept;
+  /// What kind of failure it is; only once a handshake has failed.
+  [[nodiscard]] HandshakeFault fault() const noexcept;
+  /// The number of the fatal alert that was sent because of it.
+  [[nodiscard]] std::optional<std::uint8_t> sent_alert() const noexcept;
+  /// The name that the client asks for, as far as that is known; a client's own.
+  [[nodiscard]] std::string_view server_name() const noexcept;
   /// Only after a done handshake.
   [[nodiscard]] Negotiated negotiated() const noexcept;
+  /// A name of the peer's in its verified certificate: the first DNS name, address of mail or URI of
+  /// the subjectAltName, else the CN of the subject; empty: it showed none, or nobody verified it.
+  [[nodiscard]] std::string peer_name() const;
   /// The newest session that the server has given since the last call. In TLS 1.3 sessions come
   /// after the handshake, with read(); in TLS 1.2 with the handshake, unless that resumed one.
   /// Empty: none came, it did not fit into memory, this is a server's engine, or the connection has
