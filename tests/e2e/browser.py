@@ -28,7 +28,7 @@ def pipe():
 class Browser:
     """One page. What happens to it is kept in `events`, since the last open()."""
 
-    def __init__(self, t):
+    def __init__(self, t, *options):
         path = next(filter(None, map(shutil.which, NAMES)), None)
         if path is None:
             raise Skip("there is no Chromium on this machine")
@@ -39,7 +39,7 @@ class Browser:
             actions = [(os.POSIX_SPAWN_DUP2, log.fileno(), 1),
                        (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
                        (os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4)]
-            command = [path, *OPTIONS, f"--user-data-dir={t.dir / 'chromium'}", "about:blank"]
+            command = [path, *OPTIONS, *options, f"--user-data-dir={t.dir / 'chromium'}", "about:blank"]
             environment = os.environ | {"HOME": str(t.dir)}
             self._pid = os.posix_spawn(path, command, environment, file_actions=actions,
                                        setpgroup=0)
@@ -97,8 +97,12 @@ class Browser:
                    deviceScaleFactor=1, mobile=width < 600)
         preference = {"name": "prefers-color-scheme", "value": scheme}
         self._call("Emulation.setEmulatedMedia", features=[preference])
+        self.go(path.as_uri())
+
+    def go(self, url):
+        """Loads a page."""
         self.events.clear()
-        self._call("Page.navigate", url=path.as_uri())
+        self._call("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next(20))
 

@@ -2,6 +2,7 @@
 // or errors that each have a place inside the text and take one line. The text stands for a file
 // in tests/data/config/broken, so that the certificates which its neighbours name are there.
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 #include <tuple>
 #include <vector>
@@ -47,6 +48,20 @@ void check(const config::Diagnostics& errors, std::string_view text) {
   }));
 }
 
+void check(const tls::ServerOptions& tls) {
+  PENSTOCK_ASSERT(!tls.certificates.empty());
+  PENSTOCK_ASSERT(tls.terms.min_version <= tls.terms.max_version);
+  PENSTOCK_ASSERT(tls.tickets.secret.empty() ||
+                  tls.tickets.secret.size() >= tls::Tickets::least_secret);
+  PENSTOCK_ASSERT(tls.tickets.rotation > std::chrono::seconds::zero());
+  const auto is_whole = [](const tls::ClientVerification& clients) {
+    return clients.mode == tls::ClientVerification::Mode::off || clients.authorities != nullptr;
+  };
+  PENSTOCK_ASSERT(is_whole(tls.clients));
+  for (const auto& [name, clients] : tls.clients_by_name)
+    PENSTOCK_ASSERT(!name.empty() && is_whole(clients));
+}
+
 void check(const config::Config& config) {
   PENSTOCK_ASSERT(!config.listeners.empty() && !config.pools.empty());
   for (const config::Listener& listener : config.listeners) {
@@ -58,7 +73,7 @@ void check(const config::Config& config) {
       PENSTOCK_ASSERT(!route.server_names.empty() || !route.protocols.empty());
       PENSTOCK_ASSERT(route.passthrough || listener.tls);
     }
-    PENSTOCK_ASSERT(!listener.tls || !listener.tls->certificates.empty());
+    if (listener.tls) check(*listener.tls);
   }
   std::uint32_t next = 0;
   for (const config::Pool& pool : config.pools) {
