@@ -151,6 +151,7 @@ int Supervisor::finish() {
 
 // Ends every thread, in the order in which they use each other. Shards that still run are cut.
 void Supervisor::take_down() {
+  tls_files_.reset();
   if (health_) health_->object().stop();
   health_.reset();
   for (const auto& shard : shards_) {

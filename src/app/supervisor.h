@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "failure_teller.h"
+#include "file_watch.h"
 #include "listening_sockets.h"
 #include "penstock/app/access_log.h"
 #include "penstock/base/line_output.h"
@@ -79,7 +80,13 @@ class Supervisor {
   [[nodiscard]] std::expected<void, StartError> open_sockets();
   [[nodiscard]] std::expected<void, StartError> start_shards();
   [[nodiscard]] std::expected<void, StartError> start_health();
+  [[nodiscard]] std::expected<void, StartError> watch_tls_files();
   [[nodiscard]] std::unique_ptr<ShardThread> make_shard(ShardId id);
+
+  // supervisor_tls.cpp, on the thread of tls_files_
+  [[nodiscard]] std::vector<std::string> renew_tls();
+  [[nodiscard]] Result<void> use_tls(const config::Config& renewed);
+  void tell_expiry();
 
   void wait();
   void take_signals();
@@ -114,14 +121,17 @@ class Supervisor {
   stats::Names names_;
   std::vector<std::unique_ptr<stats::ShardCounters>> counters_;
   std::vector<std::unique_ptr<const relay::Routing>> routings_;
+  std::vector<std::unique_ptr<relay::TlsContexts>> contexts_;  // until a shard is made
 
-  // Destroyed in the opposite order: health pushes into shards, shards write records and use
-  // sockets.
+  // Destroyed in the opposite order: new certificates are pushed into shards and health checks,
+  // health pushes into shards, shards write records and use sockets.
   ListeningSockets sockets_;
   std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<FailureTeller> failures_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::unique_ptr<HealthThread> health_;
+  std::unique_ptr<const config::Config> renewed_;  // what is in use of TLS, once files have changed
+  std::unique_ptr<FileWatch> tls_files_;
 
   Phase phase_ = Phase::serving;
   int exit_code_ = 0;

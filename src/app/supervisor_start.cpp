@@ -68,7 +68,8 @@ std::expected<void, StartError> Supervisor::start() {
   using Step = std::expected<void, StartError> (Supervisor::*)();
   for (const Step step :
        {&Supervisor::probe_kernel, &Supervisor::plan_capacity, &Supervisor::open_outputs,
-        &Supervisor::open_sockets, &Supervisor::start_shards, &Supervisor::start_health}) {
+        &Supervisor::open_sockets, &Supervisor::start_shards, &Supervisor::start_health,
+        &Supervisor::watch_tls_files}) {
     if (auto done = (this->*step)(); !done) {
       take_down();
       return done;
@@ -162,9 +163,10 @@ std::expected<void, StartError> Supervisor::open_sockets() {
 std::expected<void, StartError> Supervisor::start_shards() {
   const relay::Tables tables = relay::build_tables(config_);
   for (std::uint32_t i = 0; i < shard_count_; ++i) {
-    auto routing = relay::Routing::build(config_, tables);
-    if (!routing) return refuse(routing.error());
-    routings_.push_back(std::move(*routing));
+    routings_.push_back(relay::Routing::build(config_, tables));
+    auto contexts = relay::TlsContexts::build(config_);
+    if (!contexts) return refuse(contexts.error());
+    contexts_.push_back(std::move(*contexts));
     counters_.push_back(
         std::make_unique<stats::ShardCounters>(names_.listeners.size(), names_.backends.size()));
   }
@@ -207,6 +209,7 @@ std::unique_ptr<Supervisor::ShardThread> Supervisor::make_shard(ShardId id) {
           log::warn("shard {} could not be pinned to CPU {}", options.id.value, cpu);
         }
         return relay::Shard::create(kernel_, options, *routings_[options.id.value],
+                                    std::move(contexts_[options.id.value]),
                                     balance::Liveness(names_.backends.size()),
                                     sockets_.lend(options.id));
       },

@@ -63,6 +63,9 @@ std::expected<Config, Diagnostics> parse(std::string_view text, const std::strin
     Draft draft;
     read_table(Value(*root, "", source), root_table, draft, "a table");
     Config config = assemble(std::move(draft), source);
+    config.text = text;
+    config.path = path;
+    config.files = source.take_files();
     if (!source.failed()) return config;
   }
   return failed(source);

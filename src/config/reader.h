@@ -42,6 +42,9 @@ class Source {
   void error(Place place, std::string_view message);
   /// A path in the file is relative to the file's folder.
   [[nodiscard]] std::string resolve(std::string_view path) const;
+  /// A file that the configuration depends on.
+  void note_file(std::string path) { files_.push_back(std::move(path)); }
+  [[nodiscard]] std::vector<std::string> take_files() { return std::move(files_); }
   [[nodiscard]] bool failed() const noexcept { return !errors_.empty(); }
   /// In order of their places.
   [[nodiscard]] Diagnostics take_errors();
@@ -49,6 +52,7 @@ class Source {
  private:
   std::string file_;
   Diagnostics errors_;
+  std::vector<std::string> files_;
 };
 
 struct IntegerRange {

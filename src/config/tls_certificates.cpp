@@ -91,7 +91,9 @@ std::optional<Located<std::string>> read_path(const Value& value) {
     value.mismatch("the path of a PEM file");
     return std::nullopt;
   }
-  return Located<std::string>{value.source().resolve(*path), value.place()};
+  std::string resolved = value.source().resolve(*path);
+  value.source().note_file(resolved);
+  return Located<std::string>{std::move(resolved), value.place()};
 }
 
 void read_certificates(const Value& value, TlsDraft& draft) {
@@ -125,6 +127,8 @@ void read_folder(const Value& value, TlsDraft& draft) {
   for (const auto& chain : chains) {
     auto key = chain;
     key.replace_extension(".key");
+    value.source().note_file(chain);
+    value.source().note_file(key);
     auto identity = tls::Identity::load(chain, key, std::chrono::system_clock::now());
     if (!identity) {
       say(identity.error().error.message);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <utility>
 
+#include "penstock/base/latest.h"
 #include "penstock/base/log.h"
 #include "penstock/health/plan.h"
 #include "penstock/health/probe.h"
@@ -48,6 +49,7 @@ struct Checker::Parts {
   io::Op wake_op{this};
   io::Op cancel_wake_op{this};
   std::atomic<bool> stop_asked{false};
+  Latest<Plan::Contexts> next_contexts;
   bool stopping = false;
   bool broken = false;
 };
@@ -101,8 +103,14 @@ void Checker::stop() noexcept {
   parts_->ring->kernel().notify(parts_->event_fd);
 }
 
+void Checker::push_contexts(std::unique_ptr<Plan::Contexts> contexts) noexcept {
+  parts_->next_contexts.put(std::move(contexts));
+  parts_->ring->kernel().notify(parts_->event_fd);
+}
+
 bool Checker::turn() {
   Parts& parts = *parts_;
+  if (auto contexts = parts.next_contexts.take()) parts.plan.use(std::move(*contexts));
   if (!parts.stopping && parts.stop_asked.load(std::memory_order_acquire)) parts.begin_stop();
   if (parts.ended()) return false;
   if (const auto waited = parts.ring->wait(parts.wheel.next_deadline()); !waited) {

@@ -58,11 +58,16 @@ Plan::Plan(const Probe::Environment& environment, const config::Config& config, 
     const config::Pool& pool = config.pools[i];
     if (!pool.health) continue;
     const Dialect& dialect =
-        dialects_.emplace_back(&*pool.health, contexts_[i].get(),
+        dialects_.emplace_back(&*pool.health, &contexts_[i],
                                pool.tls ? pool.tls->server_name : std::string());
     for (const config::Backend& backend : pool.backends)
       checks_.emplace_back(*this, pool, dialect, backend);
   }
+}
+
+void Plan::use(Contexts contexts) {
+  PENSTOCK_ASSERT(contexts.size() == contexts_.size());
+  std::ranges::move(contexts, contexts_.begin());  // dialects refer to the elements
 }
 
 void Plan::begin(Instant now) {

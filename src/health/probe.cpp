@@ -98,7 +98,7 @@ void Probe::connected(int result) {
     end_with(connect_failure(result));
     return;
   }
-  if (dialect_.tls != nullptr) {
+  if (is_tls()) {
     secure();
   } else {
     ask();
@@ -112,7 +112,7 @@ void Probe::ask() {
   }
   scratch_->request = http_request(health_, backend_.address);
   state_ = State::sending;
-  if (dialect_.tls != nullptr) seal_request();
+  if (is_tls()) seal_request();
   if (state_ == State::sending) send_more();
 }
 
@@ -141,7 +141,7 @@ void Probe::on_sent(int result) {
 }
 
 void Probe::receive_more() {
-  if (dialect_.tls != nullptr) {
+  if (is_tls()) {
     Scratch::Sealed& sealed = *scratch_->sealed;
     environment_.ring.receive_into(op_, fd_, std::span(sealed.input).subspan(sealed.input_size));
     return;
@@ -154,7 +154,7 @@ void Probe::on_received(int result) {
     receive_more();
   } else if (result < 0) {
     end_with(exchange_failure(result));
-  } else if (dialect_.tls != nullptr) {
+  } else if (is_tls()) {
     peer_finished_ = result == 0;
     if (unseal(static_cast<std::size_t>(result), result == 0)) judge_answer();
   } else if (result == 0) {

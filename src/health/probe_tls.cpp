@@ -32,7 +32,7 @@ void Probe::secure() {
   const tls::ClientConnect connect{
       .server_name = by_address ? backend_.address.bare_host() : dialect_.server_name,
       .session = &session_};
-  auto engine = tls::Engine::create_client(*dialect_.tls, connect);
+  auto engine = tls::Engine::create_client(**dialect_.tls, connect);
   if (!engine) return end_with({.cause = Cause::own_shortage, .errno_value = ENOMEM});
   scratch_->sealed->engine = std::move(*engine);
   shake();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "penstock/balance/liveness.h"
@@ -43,6 +44,7 @@ struct Context {
   stats::RecordRing* records;   ///< null: nobody wants them
   stats::FailureBox* failures;  ///< null: nobody wants to know
   int supervisor_event;         ///< notified when there is something new in `failures`; -1: not
+  std::unique_ptr<TlsContexts> contexts;
   balance::Liveness liveness;
   std::vector<tls::Session> sessions;  ///< to resume, by BackendId; of those that speak TLS
   Instant now{};                       ///< of this turn

@@ -30,7 +30,7 @@ void Session::begin() {
   counters.accepted.add();
   counters.active.add();
   context_.by_listener[listener_.value].push_back(*this);
-  const bool plain = !listener().tls && listener().routes.empty();
+  const bool plain = front_tls() == nullptr && listener().routes.empty();
   if (plain) {
     serve_from(*listener().pool);
     return dial();
@@ -50,7 +50,7 @@ void Session::serve_from(PoolId pool) noexcept {
 }
 
 void Session::begin_tls() {
-  auto engine = tls::Engine::create_server(*listener().tls);
+  auto engine = tls::Engine::create_server(*front_tls());
   if (!engine) return close(CloseReason::internal_error, Ending::abort);
   front_.engine = std::move(*engine);
   pump_preface();

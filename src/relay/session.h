@@ -84,6 +84,13 @@ class Session : public ListHook<OfListener>,
   [[nodiscard]] const Routing::Pool& pool() const noexcept {
     return context_.routing.pools[pool_.value];
   }
+  /// Null: this listener's connections, or those to this pool, are plain.
+  [[nodiscard]] tls::Context* front_tls() const noexcept {
+    return context_.contexts->listeners[listener_.value].get();
+  }
+  [[nodiscard]] tls::Context* back_tls() const noexcept {
+    return context_.contexts->pools[pool_.value].get();
+  }
   void wake_at(Instant deadline) noexcept { context_.timers.schedule(timer_, deadline); }
   void check_invariants() const;
 

@@ -122,7 +122,7 @@ void Session::connect_failed(CloseReason reason) {
 }
 
 void Session::on_connected() {
-  if (pool().tls && !planted(Planted::secured_late)) return secure();
+  if (back_tls() != nullptr && !planted(Planted::secured_late)) return secure();
   relay();
 }
 

@@ -48,7 +48,7 @@ void Session::pump_hello() {
 void Session::route() {
   const tls::ClientHello& asked = hello_->reader.hello();
   const RouteTable::Route* route = listener().routes.find(asked.server_name, asked.protocols);
-  const bool passes = !listener().tls || (route != nullptr && route->passthrough);
+  const bool passes = front_tls() == nullptr || (route != nullptr && route->passthrough);
   const auto pool = route != nullptr ? route->pool : listener().pool;
   if (!pool) return refuse(CloseReason::no_route, unrecognized_name);
 

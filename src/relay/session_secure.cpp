@@ -14,7 +14,7 @@ void Session::secure() {
   const tls::ClientConnect connect{
       .server_name = by_address ? address.bare_host() : to.server_name,
       .session = &context_.sessions[backend.value]};
-  auto engine = tls::Engine::create_client(*to.tls, connect);
+  auto engine = tls::Engine::create_client(*back_tls(), connect);
   if (!engine) return close(CloseReason::internal_error, Ending::abort);
   back_.engine = std::move(*engine);
   phase_ = Phase::securing;

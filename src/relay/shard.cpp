@@ -2,6 +2,8 @@
 // timers to their owners, release what has ended.
 #include "penstock/relay/shard.h"
 
+#include <utility>
+
 #include "acceptor.h"
 #include "context.h"
 #include "penstock/base/latest.h"
@@ -48,7 +50,7 @@ class Shard::Loop {
  public:
   Loop(std::unique_ptr<io::Ring> ring, std::unique_ptr<io::BufferPool> buffers,
        Slab<Session> sessions, int event_fd, const ShardOptions& options, const Routing& routing,
-       balance::Liveness liveness, const std::vector<LentListener>& listeners)
+       std::unique_ptr<TlsContexts> contexts, balance::Liveness liveness, const std::vector<LentListener>& listeners)
       : ring_(std::move(ring)),
         buffers_(std::move(buffers)),
         pipes_(ring_->kernel(), options.pipe_budget, options.splice.pipe_size),
@@ -70,6 +72,7 @@ class Shard::Loop {
             .records = options.records,
             .failures = options.failures,
             .supervisor_event = options.supervisor_event,
+            .contexts = std::move(contexts),
             .liveness = std::move(liveness),
             .sessions = std::vector<tls::Session>(routing.backends.size()),
             .now = ring_->kernel().now(),
@@ -120,6 +123,8 @@ class Shard::Loop {
 
   // Written by other threads, read at the top of a turn.
   Latest<const balance::Liveness> next_liveness;
+  Latest<TlsContexts> next_contexts;
+  Latest<TlsContexts> used_contexts;  // the other way: freeing them takes too long for a turn
   std::atomic<bool> stop_wanted{false};
   std::atomic<bool> cut_wanted{false};
   std::atomic<bool> released{false};  // the other way: written here
@@ -142,6 +147,9 @@ class Shard::Loop {
   void read_inbox() {
     const auto newest = next_liveness.take();
     if (newest && !planted(Planted::liveness_lost)) context_.liveness = *newest;
+    if (auto contexts = next_contexts.take()) {
+      used_contexts.put(std::exchange(context_.contexts, std::move(contexts)));
+    }
     if (stop_wanted.load(std::memory_order_acquire)) acceptor_.stop();
     if (cut_wanted.load(std::memory_order_acquire) && !cut_) cut_all();
     acceptor_.take_handed_over();
@@ -253,7 +261,9 @@ class Shard::Loop {
 };
 
 Result<std::unique_ptr<Shard>> Shard::create(io::Kernel& kernel, const ShardOptions& options,
-                                             const Routing& routing, balance::Liveness liveness,
+                                             const Routing& routing,
+                                             std::unique_ptr<TlsContexts> contexts,
+                                             balance::Liveness liveness,
                                              const std::vector<LentListener>& listeners) {
   PENSTOCK_ASSERT(options.counters != nullptr && options.process_sessions != nullptr);
   auto ring = io::Ring::open(kernel, {.features = options.features});
@@ -267,7 +277,7 @@ Result<std::unique_ptr<Shard>> Shard::create(io::Kernel& kernel, const ShardOpti
   return std::unique_ptr<Shard>(
       new Shard(std::make_unique<Loop>(  // NOLINT: the constructor is private
           std::move(*ring), std::move(*buffers), std::move(*sessions), *event_fd, options, routing,
-          std::move(liveness), listeners)));
+          std::move(contexts), std::move(liveness), listeners)));
 }
 
 Shard::Shard(std::unique_ptr<Loop> loop) noexcept : loop_(std::move(loop)) {}
@@ -277,6 +287,12 @@ Result<bool> Shard::turn() { return loop_->turn(); }
 
 void Shard::push_liveness(std::unique_ptr<const balance::Liveness> liveness) noexcept {
   loop_->next_liveness.put(std::move(liveness));
+  loop_->wake();
+}
+
+void Shard::push_contexts(std::unique_ptr<TlsContexts> contexts) noexcept {
+  static_cast<void>(loop_->used_contexts.take());
+  loop_->next_contexts.put(std::move(contexts));
   loop_->wake();
 }
 

@@ -11,7 +11,7 @@
 namespace penstock::tls {
 
 struct Context::Parts {
-  std::unique_ptr<Sites> server;  ///< null: a client's context
+  std::shared_ptr<Sites> server;  ///< null: a client's context
 
   SslContextPtr client;  ///< null: a server's context
   /// Whom a client trusts to vouch for servers, in a form to compare; empty: it verifies nothing.

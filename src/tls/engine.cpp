@@ -152,6 +152,7 @@ Result<std::unique_ptr<Engine>> Engine::create_server(Context& context) {
   PENSTOCK_ASSERT(context.parts_->server != nullptr);
   auto parts = Parts::create(context.parts_->server->sites.front()->context.get());
   if (!parts) return std::unexpected(std::move(parts.error()));
+  (*parts)->sites = context.parts_->server;
   SSL_set_accept_state((*parts)->ssl.get());
   return std::unique_ptr<Engine>(new Engine(std::move(*parts)));
 }
@@ -165,6 +166,7 @@ Status Engine::handshake(Window& window) noexcept {
   if (outcome != 1) return parts.explain(outcome);
   parts.handshake_done = true;
   SSL_set_info_callback(parts.ssl.get(), nullptr);
+  parts.sites.reset();
   // Only the ClientHellos were of interest; for records to come it is not called.
   if (parts.client != nullptr) SSL_set_msg_callback(parts.ssl.get(), nullptr);
   return parts.port.holds() ? Status::want_output : Status::ok;

@@ -22,6 +22,8 @@ struct ClientParts {
   unsigned hellos = 0;  ///< ClientHello messages sent
 };
 
+struct Sites;
+
 /// What callbacks note of a handshake; an SSL's app data.
 struct HandshakeNotes {
   std::string_view refusal;     ///< ours, which OpenSSL has no words for; empty: none
@@ -41,6 +43,7 @@ struct Engine::Parts {
   std::optional<std::uint8_t> alert;
   HandshakeFault fault = HandshakeFault::malformed;
   HandshakeNotes notes;
+  std::shared_ptr<const Sites> sites;  ///< a server's, while it shakes hands
   bool handshake_done = false;
   bool close_sent = false;
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -181,6 +182,18 @@ std::string Identity::key_kind() const {
   const char* name = EVP_PKEY_get0_type_name(parts_->key.get());
   return name != nullptr ? name : "unknown";
 }
+
+std::chrono::system_clock::time_point Identity::expiry() const {
+  std::time_t first = std::numeric_limits<std::time_t>::max();
+  for (const X509Ptr& certificate : parts_->chain) {
+    const bool root = certificate != parts_->chain.front() &&
+                      (X509_get_extension_flags(certificate.get()) & EXFLAG_SS) != 0;
+    if (!root) first = std::min(first, seconds_of(*X509_get0_notAfter(certificate.get())));
+  }
+  return std::chrono::system_clock::from_time_t(first);
+}
+
+std::string Identity::subject() const { return subject_text(*parts_->chain.front()); }
 
 std::string Identity::chain_pem() const {
   const BioPtr memory(BIO_new(BIO_s_mem()));

@@ -82,6 +82,7 @@ class World {
   void draw_faults();
   void make_backends();
   void make_routing();
+  [[nodiscard]] std::unique_ptr<relay::TlsContexts> make_contexts() const;
   void make_listeners();
   void make_shards();
   void make_checker();

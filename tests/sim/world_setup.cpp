@@ -143,27 +143,34 @@ void World::make_routing() {
        .connect_timeout = setup_.connect_timeout,
        .connect_tries = setup_.connect_tries,
        .table = std::make_shared<const balance::Maglev>(members, table_size, routing_.hash_seed),
-       .tls = nullptr,
        .server_name = {}});
-  if (setup_.backend_tls) {
-    auto context = tls::Context::create_client({.verification = tls::Verification::off});
-    PENSTOCK_ASSERT(context.has_value());
-    routing_.pools[0].tls = std::move(*context);
-  }
   for (int i = 0; i < 3; ++i) {
     routing_.listeners.push_back({.pool = PoolId{0},
                                   .routes = {},
-                                  .tls = nullptr,
                                   .handshake_timeout = setup_.handshake_timeout,
                                   .idle_timeout = setup_.idle_timeout,
                                   .connection = {}});
   }
-  if (!setup_.tls) return;
-  tls::ServerOptions options;
-  options.certificates.push_back(tls_identity());
-  auto context = tls::Context::create_server(options);
-  PENSTOCK_ASSERT(context.has_value());
-  routing_.listeners[2].tls = std::move(*context);
+}
+
+/// As the supervisor makes them, for one shard.
+std::unique_ptr<relay::TlsContexts> World::make_contexts() const {
+  auto contexts = std::make_unique<relay::TlsContexts>();
+  contexts->listeners.resize(3);
+  contexts->pools.resize(1);
+  if (setup_.tls) {
+    tls::ServerOptions options;
+    options.certificates.push_back(tls_identity());
+    auto context = tls::Context::create_server(options);
+    PENSTOCK_ASSERT(context.has_value());
+    contexts->listeners[2] = std::move(*context);
+  }
+  if (setup_.backend_tls) {
+    auto context = tls::Context::create_client({.verification = tls::Verification::off});
+    PENSTOCK_ASSERT(context.has_value());
+    contexts->pools[0] = std::move(*context);
+  }
+  return contexts;
 }
 
 /// Addresses that each shard listens on for itself, plain and TLS, and a unix socket that they
@@ -206,7 +213,7 @@ void World::make_shards() {
     }
     options.inboxes = inboxes_;
     options.even_enough = setup_.even_enough;
-    auto shard = relay::Shard::create(kernel_, options, routing_, liveness_, lent);
+    auto shard = relay::Shard::create(kernel_, options, routing_, make_contexts(), liveness_, lent);
     PENSTOCK_ASSERT(shard.has_value());
     shards_.push_back(std::move(*shard));
   }
@@ -269,6 +276,16 @@ void World::plan_supervisor() {
   Timeline& timeline = kernel_.timeline();
   calm_at_ = kernel_.now() + setup_.active_time;
   timeline.at(calm_at_, [this] { calm_down(); });
+  // Certificates change under handshakes.
+  if (setup_.tls || setup_.backend_tls) {
+    for (std::uint64_t i = random_.below(4); i > 0; --i) {
+      timeline.after(random_.duration(0s, setup_.active_time), [this] {
+        for (const auto& shard : shards_) {
+          if (shard != nullptr) shard->push_contexts(make_contexts());
+        }
+      });
+    }
+  }
   timeline.after(setup_.stop_after.value_or(setup_.active_time + 1s), [this] { stop_accepting(); });
   if (setup_.cut_after) {
     timeline.after(*setup_.cut_after, [this] {

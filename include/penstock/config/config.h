@@ -109,6 +109,11 @@ struct Config {
   std::vector<Pool> pools;          ///< PoolId is the position
   Process process;
   Log log;
+  /// What it was read from, so that it can be read again when one of `files` has changed.
+  std::string text;
+  std::string path;
+  /// Certificates, keys and other files that it names, and folders of them, as they are opened.
+  std::vector<std::string> files;
 
   [[nodiscard]] std::size_t backend_count() const noexcept;
 };

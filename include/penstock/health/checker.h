@@ -12,6 +12,7 @@
 #include "penstock/balance/liveness.h"
 #include "penstock/base/result.h"
 #include "penstock/config/config.h"
+#include "penstock/health/plan.h"
 #include "penstock/io/features.h"
 #include "penstock/io/kernel.h"
 
@@ -39,6 +40,8 @@ class Checker {
   /// any more.
   ~Checker();
 
+  /// Probes that begin once this is seen use these, see Plan::make_contexts(). Any thread.
+  void push_contexts(std::unique_ptr<Plan::Contexts> contexts) noexcept;
   /// Makes the turn() that waits return and the next ones end the probes. Any thread, also more
   /// than once.
   void stop() noexcept;

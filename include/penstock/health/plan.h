@@ -52,6 +52,8 @@ class Plan {
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
+  /// Probes that begin from here on use these; of the same configuration.
+  void use(Contexts contexts);
   /// Schedules the first probes, spread, so that a large fleet is not met with a burst.
   void begin(Instant now);
   /// A timer of the plan is due.

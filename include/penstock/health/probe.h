@@ -39,8 +39,9 @@ struct Scratch {
 /// How backends of a pool are spoken to.
 struct Dialect {
   const config::Health* health = nullptr;
-  tls::Context* tls = nullptr;  ///< null: plaintext
-  std::string server_name;      ///< see config::BackendTls
+  /// Its value may change between two probes; null: plaintext.
+  const std::unique_ptr<tls::Context>* tls = nullptr;
+  std::string server_name;  ///< see config::BackendTls
 };
 
 class ProbeHost {
@@ -97,6 +98,7 @@ class Probe {
   void on_shaken(int result);
   void ask();
   void seal_request();
+  [[nodiscard]] bool is_tls() const noexcept { return *dialect_.tls != nullptr; }
   [[nodiscard]] bool unseal(std::size_t bytes, bool ended);
   [[nodiscard]] tls::Window open_window(bool ended = false) const noexcept;
   void close_window(const tls::Window& window) noexcept;

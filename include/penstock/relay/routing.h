@@ -1,6 +1,6 @@
 // Routing: everything a shard needs to know to serve connections, as one immutable snapshot:
-// listeners, pools, hash tables, backends, and TLS contexts of the shard's own. The supervisor
-// builds one per shard from the configuration and destroys it.
+// listeners, pools, hash tables, backends. And its TLS contexts, which are exchanged while it serves
+// when certificates change. The supervisor builds both for each shard from the configuration.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,6 @@ struct Routing {
   struct Listener {
     std::optional<PoolId> pool;         ///< where no route matches; absent: closed
     RouteTable routes;                  ///< empty: the ClientHello is nobody's business
-    std::unique_ptr<tls::Context> tls;  ///< null: plain
     Duration handshake_timeout{};       ///< zero: none
     Duration idle_timeout{};            ///< zero: none
     ConnectionOptions
@@ -39,8 +38,7 @@ struct Routing {
     Duration connect_timeout{};  ///< zero: the kernel's
     int connect_tries = 3;
     std::shared_ptr<const balance::Maglev> table;
-    std::unique_ptr<tls::Context> tls;  ///< null: plaintext to the backends
-    std::string server_name;            ///< see config::BackendTls
+    std::string server_name;  ///< see config::BackendTls
   };
 
   std::vector<Listener> listeners;  ///< by ListenerId
@@ -48,9 +46,17 @@ struct Routing {
   std::vector<Endpoint> backends;   ///< by BackendId
   std::uint64_t hash_seed = 0;
 
+  [[nodiscard]] static std::unique_ptr<const Routing> build(const config::Config& config,
+                                                            const Tables& tables);
+};
+
+/// The TLS contexts of one shard's own.
+struct TlsContexts {
+  std::vector<std::unique_ptr<tls::Context>> listeners;  ///< by ListenerId; null: plain TCP
+  std::vector<std::unique_ptr<tls::Context>> pools;      ///< by PoolId; null: plaintext
+
   /// Error: OpenSSL refuses a listener's or a pool's settings.
-  [[nodiscard]] static Result<std::unique_ptr<const Routing>> build(const config::Config& config,
-                                                                    const Tables& tables);
+  [[nodiscard]] static Result<std::unique_ptr<TlsContexts>> build(const config::Config& config);
 };
 
 }  // namespace penstock::relay

@@ -62,7 +62,7 @@ class Shard {
   /// `routing` must outlive the shard. Error: the ring or the memory cannot be had.
   [[nodiscard]] static Result<std::unique_ptr<Shard>> create(
       io::Kernel& kernel, const ShardOptions& options, const Routing& routing,
-      balance::Liveness liveness, const std::vector<LentListener>& listeners);
+      std::unique_ptr<TlsContexts> contexts, balance::Liveness liveness, const std::vector<LentListener>& listeners);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
@@ -76,6 +76,8 @@ class Shard {
 
   /// The newest value wins; connections accepted after it is seen choose by it.
   void push_liveness(std::unique_ptr<const balance::Liveness> liveness) noexcept;
+  /// The newest value wins; handshakes that begin after it is seen use it.
+  void push_contexts(std::unique_ptr<TlsContexts> contexts) noexcept;
   /// Ends accepting: what is queued on the listeners is accepted and served (attach the SYN filter
   /// first), then they are given back: listeners_released().
   void stop_accepting() noexcept;

@@ -68,11 +68,11 @@ class Engine {
   static constexpr std::size_t record_overhead = 96;
   static constexpr std::size_t record_size = 16384;  ///< plaintext of one record at most
 
-  /// Error: out of memory. `context` must be a server's and outlive the engine.
+  /// Error: out of memory. `context` must be a server's; the engine does without it from then on.
   [[nodiscard]] static Result<std::unique_ptr<Engine>> create_server(Context& context);
   /// Errors: a server name that is neither a host name in ASCII nor an IP address, or that is
-  /// missing where it has to be verified; out of memory. `context` must be a client's and outlive
-  /// the engine; nothing of `connect` is kept.
+  /// missing where it has to be verified; out of memory. `context` must be a client's; the engine
+  /// does without it from then on; nothing of `connect` is kept.
   [[nodiscard]] static Result<std::unique_ptr<Engine>> create_client(Context& context,
                                                                      const ClientConnect& connect);
   Engine(const Engine&) = delete;

@@ -47,6 +47,10 @@ class Identity {
   [[nodiscard]] std::vector<std::string> dns_names() const;
   /// "RSA", "EC", "ED25519": OpenSSL shows a client one certificate of each kind.
   [[nodiscard]] std::string key_kind() const;
+  /// When the first of its certificates expires.
+  [[nodiscard]] std::chrono::system_clock::time_point expiry() const;
+  /// "CN=www.example.com", of the first certificate.
+  [[nodiscard]] std::string subject() const;
   /// The chain in PEM, for a client that wants to trust it.
   [[nodiscard]] std::string chain_pem() const;
 
