@@ -55,11 +55,12 @@ void FailureTeller::tell(Instant now) {
 std::string FailureTeller::line_of(const stats::HandshakeFailure& failure) const {
   const std::string listener = names_.listeners[failure.listener.value];
   const std::string_view name = failure.server_name.view();
-  const std::string about = fmt::format("{}{}{}", failure.cause.view(),
-                                        alert_text(failure.alert_sent, "sent"),
-                                        alert_text(failure.alert_received, "received"));
+  const std::string about =
+      fmt::format("{}{}{}", failure.cause.view(), alert_text(failure.alert_sent, "sent"),
+                  alert_text(failure.alert_received, "received"));
   if (failure.backend) {
-    return fmt::format("TLS: {} failed the handshake{}: {}", names_.backends[failure.backend->value],
+    return fmt::format("TLS: {} failed the handshake{}: {}",
+                       names_.backends[failure.backend->value],
                        name.empty() ? "" : fmt::format(" as {}", name), about);
   }
   return fmt::format("TLS: {} failed the handshake on {}{}: {}", failure.client.to_string(),

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <iterator>
@@ -20,7 +19,7 @@ namespace penstock::app {
 namespace {
 
 constexpr auto look_interval = 1s;
-constexpr auto day = std::chrono::hours(24);
+constexpr int looks_a_day = 86400;
 
 using Print = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::uint64_t>;
 
@@ -45,8 +44,8 @@ FileWatch::FileWatch(std::vector<std::string> files, Tasks tasks)
 
 Result<std::unique_ptr<FileWatch>> FileWatch::start(std::vector<std::string> files, Tasks tasks) {
   std::unique_ptr<FileWatch> watch(new FileWatch(std::move(files), std::move(tasks)));
-  auto started = start_thread(
-      "tls-files", [own = watch.get()](const std::stop_token& stop) { own->run(stop); });
+  auto started = start_thread("tls-files",
+                              [own = watch.get()](const std::stop_token& stop) { own->run(stop); });
   if (!started) return std::unexpected(started.error());
   watch->thread_ = std::move(*started);
   return watch;
@@ -58,12 +57,8 @@ void FileWatch::run(const std::stop_token& stop) {
   std::condition_variable_any woken;
   auto known = prints_of(files_);
   auto last = known;
-  auto next_day = std::chrono::steady_clock::now();
-  while (!stop.stop_requested()) {
-    if (std::chrono::steady_clock::now() >= next_day) {
-      tasks_.daily();
-      next_day += day;
-    }
+  for (int look = 0; !stop.stop_requested(); look = (look + 1) % looks_a_day) {
+    if (look == 0) tasks_.daily();
     {
       std::unique_lock lock(mutex);
       woken.wait_for(lock, stop, look_interval, [] { return false; });

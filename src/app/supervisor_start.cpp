@@ -208,10 +208,9 @@ std::unique_ptr<Supervisor::ShardThread> Supervisor::make_shard(ShardId id) {
         if (cpu >= 0 && !pin_this_thread(cpu)) {
           log::warn("shard {} could not be pinned to CPU {}", options.id.value, cpu);
         }
-        return relay::Shard::create(kernel_, options, *routings_[options.id.value],
-                                    std::move(contexts_[options.id.value]),
-                                    balance::Liveness(names_.backends.size()),
-                                    sockets_.lend(options.id));
+        return relay::Shard::create(
+            kernel_, options, *routings_[options.id.value], std::move(contexts_[options.id.value]),
+            balance::Liveness(names_.backends.size()), sockets_.lend(options.id));
       },
       .run = [](relay::Shard& shard) -> Result<void> {
         while (true) {

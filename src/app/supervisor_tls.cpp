@@ -1,6 +1,6 @@
-// Certificates and what belongs to them, while penstock serves: what has changed on disk is read and
-// checked as at the start, and then used for handshakes to come. What is no good is told of, and the
-// old stays.
+// Certificates and what belongs to them, while penstock serves: what has changed on disk is read
+// and checked as at the start, and then used for handshakes to come. What is no good is told of,
+// and the old stays.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -78,8 +78,8 @@ void Supervisor::tell_expiry() {
 
 std::expected<void, StartError> Supervisor::watch_tls_files() {
   if (config_.files.empty()) return {};
-  auto started = FileWatch::start(
-      config_.files, {.changed = [this] { return renew_tls(); }, .daily = [this] { tell_expiry(); }});
+  auto started = FileWatch::start(config_.files, {.changed = [this] { return renew_tls(); },
+                                                  .daily = [this] { tell_expiry(); }});
   if (!started) {
     return std::unexpected(
         StartError{.exit_code = 1, .message = std::move(started.error().message)});

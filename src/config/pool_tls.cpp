@@ -43,8 +43,8 @@ constexpr std::array backend_tls_table = {
     BackendTlsKey{"server_name", read_server_name},
     BackendTlsKey{"verify", [](const Value& v, BackendTlsDraft& d) { v.read(d.verify); }},
     BackendTlsKey{"certificate", read_identity},
-    BackendTlsKey{"alpn", [](const Value& v,
-                             BackendTlsDraft& d) { read_protocols(v, d.tls.options.alpn); }},
+    BackendTlsKey{
+        "alpn", [](const Value& v, BackendTlsDraft& d) { read_protocols(v, d.tls.options.alpn); }},
 };
 
 }  // namespace
@@ -62,8 +62,8 @@ void read_backend_tls(const Value& value, PoolDraft& pool) {
   if (draft.ca) options.ca_file = draft.ca->value;
   if (draft.server_name) draft.tls.server_name = draft.server_name->value;
   if (draft.ca && !draft.verify) {
-    value.source().error(draft.ca->place, fmt::format("{}.ca means nothing while verify is false",
-                                                      value.path()));
+    value.source().error(draft.ca->place,
+                         fmt::format("{}.ca means nothing while verify is false", value.path()));
   }
   // What the shards will do, so that a file which is no good is found here.
   if (const auto trial = tls::Context::create_client(options); !trial) {

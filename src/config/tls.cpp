@@ -33,7 +33,8 @@ void read_max_version(const Value& value, TlsDraft& draft) {
   draft.max_version_value = value;
 }
 
-/// Mozilla's recommendations, version 5.7 and later; "intermediate" is what penstock does by itself.
+/// Mozilla's recommendations, version 5.7 and later; "intermediate" is what penstock does by
+/// itself.
 void read_policy(const Value& value, TlsDraft& draft) {
   constexpr std::array<std::string_view, 2> policies = {"intermediate", "modern"};
   if (const auto policy = value.one_of(policies)) draft.modern = *policy == 1;
@@ -82,10 +83,11 @@ void read_secret(const Value& value, TlsDraft& draft) {
   if (file.bad() || (!file && !file.eof())) return say(fmt::format("cannot read {}", path->value));
   secret.resize(static_cast<std::size_t>(file.gcount()));
   if (secret.size() < tls::Tickets::least_secret || secret.size() > most) {
-    return say(fmt::format("{} has {} bytes, a secret has {} to {}: make one with `openssl rand -out "
-                           "{} 48`",
-                           path->value, secret.size() > most ? "more" : std::to_string(secret.size()),
-                           tls::Tickets::least_secret, most, path->value));
+    return say(
+        fmt::format("{} has {} bytes, a secret has {} to {}: make one with `openssl rand -out "
+                    "{} 48`",
+                    path->value, secret.size() > most ? "more" : std::to_string(secret.size()),
+                    tls::Tickets::least_secret, most, path->value));
   }
   draft.options.tickets.secret = std::move(secret);
 }
@@ -145,7 +147,8 @@ void finish_terms(TlsDraft& draft) {
   if (terms.min_version > terms.max_version)
     draft.max_version_value->error("is below the lowest version that is spoken, 1.3");
   if (draft.ciphers && terms.min_version == tls::Version::tls13)
-    draft.ciphers->error("means nothing without TLS 1.2: its ciphers are meant, TLS 1.3 has ciphersuites");
+    draft.ciphers->error(
+        "means nothing without TLS 1.2: its ciphers are meant, TLS 1.3 has ciphersuites");
 }
 
 }  // namespace

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <set>
 #include <system_error>
 
+#include "penstock/base/log.h"
 #include "penstock/tls/identity.h"
 #include "text.h"
 #include "tls_draft.h"
@@ -31,8 +31,7 @@ constexpr std::array certificate_table = {
 /// What would never be served is an error: it is not the first, which is the default, and no client
 /// can ask for it by a name that it is the first of its kind to have. The clause after its path, or
 /// nothing.
-std::string problem_of(const tls::Identity& identity,
-                       const std::vector<tls::Identity>& earlier) {
+std::string problem_of(const tls::Identity& identity, const std::vector<tls::Identity>& earlier) {
   if (earlier.empty()) return {};
   const std::vector<std::string> names = identity.dns_names();
   if (names.empty()) {
@@ -47,9 +46,10 @@ std::string problem_of(const tls::Identity& identity,
     });
   };
   if (!std::ranges::all_of(names, is_taken)) return {};
-  return fmt::format("would never be chosen: earlier certificates with {} keys have all its names, "
-                     "such as {}",
-                     identity.key_kind(), quote(names.front()));
+  return fmt::format(
+      "would never be chosen: earlier certificates with {} keys have all its names, "
+      "such as {}",
+      identity.key_kind(), quote(names.front()));
 }
 
 /// The files NAME.pem of a folder, by name; an error says what is wrong with it.
@@ -72,8 +72,7 @@ std::optional<tls::Identity> read_certificate(const Value& value) {
   read_table(value, certificate_table, draft,
              "a table such as { chain = \"server.pem\", key = \"server.key\" }");
   if (!draft.chain || !draft.key) return std::nullopt;
-  auto identity =
-      tls::Identity::load(draft.chain->value, draft.key->value, std::chrono::system_clock::now());
+  auto identity = tls::Identity::load(draft.chain->value, draft.key->value, log::wall_clock());
   if (identity) return std::move(*identity);
   const bool about_chain = identity.error().part == tls::IdentityPart::chain;
   value.source().error(about_chain ? draft.chain->place : draft.key->place,
@@ -120,16 +119,17 @@ void read_folder(const Value& value, TlsDraft& draft) {
   const auto chains = chains_in(folder->value, error);
   if (error) return say(fmt::format("cannot read {}: {}", folder->value, error.message()));
   if (chains.empty()) {
-    return say(fmt::format("{} holds no NAME.pem: it needs a chain in NAME.pem and its key in "
-                           "NAME.key for each certificate",
-                           folder->value));
+    return say(
+        fmt::format("{} holds no NAME.pem: it needs a chain in NAME.pem and its key in "
+                    "NAME.key for each certificate",
+                    folder->value));
   }
   for (const auto& chain : chains) {
     auto key = chain;
     key.replace_extension(".key");
     value.source().note_file(chain);
     value.source().note_file(key);
-    auto identity = tls::Identity::load(chain, key, std::chrono::system_clock::now());
+    auto identity = tls::Identity::load(chain, key, log::wall_clock());
     if (!identity) {
       say(identity.error().error.message);
       continue;

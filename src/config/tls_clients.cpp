@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 
+#include "penstock/base/log.h"
 #include "penstock/tls/authorities.h"
 #include "text.h"
 #include "tls_draft.h"
@@ -35,8 +35,7 @@ class AuthorityFiles {
     const std::string crl = draft.crl ? draft.crl->value : std::string();
     const auto [at, is_new] = known_.try_emplace({draft.ca->value, crl});
     if (!is_new) return at->second;
-    auto loaded =
-        tls::Authorities::load(draft.ca->value, crl, std::chrono::system_clock::now());
+    auto loaded = tls::Authorities::load(draft.ca->value, crl, log::wall_clock());
     if (loaded) return at->second = std::make_shared<const tls::Authorities>(std::move(*loaded));
     const bool about_ca = loaded.error().part == tls::AuthoritiesPart::ca;
     source.error(about_ca ? draft.ca->place : draft.crl->place,
@@ -70,8 +69,8 @@ tls::ClientVerification finish(const ClientDraft& draft, AuthorityFiles& files, 
 void check_idle(const ClientDraft& draft, Mode mode, Source& source) {
   if (mode != Mode::off) return;
   const auto idle = [&](Place place, std::string_view key) {
-    source.error(place, fmt::format("{}.{} means nothing while client_auth is \"off\"", draft.path,
-                                    key));
+    source.error(place,
+                 fmt::format("{}.{} means nothing while client_auth is \"off\"", draft.path, key));
   };
   if (draft.ca) idle(draft.ca->place, "client_ca");
   if (draft.crl) idle(draft.crl->place, "client_crl");
@@ -134,15 +133,15 @@ void read_client_names(const Value& value, ClientDraft& draft) {
 }
 
 void read_by_name(const Value& value, TlsDraft& draft) {
-  const toml::table* table =
-      value.table("tables by name, such as { \"admin.example.com\" = { client_auth = "
-                  "\"required\" } }");
+  const toml::table* table = value.table(
+      "tables by name, such as { \"admin.example.com\" = { client_auth = "
+      "\"required\" } }");
   if (table == nullptr) return;
   for (const Entry& entry : entries_of(*table, value)) {
     const std::string name = lowered(entry.name);
     if (!is_host_name(name)) {
-      value.source().error(entry.place, fmt::format("{} must be {}", entry.value.path(),
-                                                    host_name_form));
+      value.source().error(entry.place,
+                           fmt::format("{} must be {}", entry.value.path(), host_name_form));
       continue;
     }
     ClientDraft clients;

@@ -57,9 +57,8 @@ Plan::Plan(const Probe::Environment& environment, const config::Config& config, 
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
     const config::Pool& pool = config.pools[i];
     if (!pool.health) continue;
-    const Dialect& dialect =
-        dialects_.emplace_back(&*pool.health, &contexts_[i],
-                               pool.tls ? pool.tls->server_name : std::string());
+    const Dialect& dialect = dialects_.emplace_back(
+        &*pool.health, &contexts_[i], pool.tls ? pool.tls->server_name : std::string());
     for (const config::Backend& backend : pool.backends)
       checks_.emplace_back(*this, pool, dialect, backend);
   }

@@ -41,7 +41,8 @@ void RunCommand::set_ciphers(tls::ClientOptions& options) const {
   while (!left.empty()) {
     const std::string_view name = left.substr(0, left.find(':'));
     left.remove_prefix(std::min(name.size() + 1, left.size()));
-    std::string& list = name.starts_with("TLS_") ? options.terms.cipher_suites : options.terms.ciphers;
+    std::string& list =
+        name.starts_with("TLS_") ? options.terms.cipher_suites : options.terms.ciphers;
     if (!list.empty()) list += ':';
     list += name;
   }

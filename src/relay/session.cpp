@@ -240,8 +240,7 @@ void Session::end_direction(Side from) {
   if (sink.broken || sink.fin_sent) return;
   if (const int result = sink.finish(context_.kernel, context_.buffers); result < 0) {
     sink.dead = sink.broken = true;
-    return fail(other(from),
-                result == -EPROTO ? garbled(other(from)) : lost(other(from), result));
+    return fail(other(from), result == -EPROTO ? garbled(other(from)) : lost(other(from), result));
   }
   sink.arm_send(context_.ring);
   if (planted(Planted::full_close) && sink.fin_sent)

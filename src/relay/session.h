@@ -180,8 +180,8 @@ class Session : public ListHook<OfListener>,
   std::array<wire::Slice, 2> pipes_;  // bytes of each direction's stream, between decode and encode
   std::array<Flow, 2> flows_;
   Endpoint client_;
-  std::unique_ptr<Hello> hello_;             // until the routes have decided
-  std::unique_ptr<std::string> passed_name_; // that the ClientHello asked for which was passed on
+  std::unique_ptr<Hello> hello_;              // until the routes have decided
+  std::unique_ptr<std::string> passed_name_;  // that the ClientHello asked for which was passed on
   ListenerId listener_;
   PoolId pool_;
   Phase phase_ = Phase::preface;
@@ -191,7 +191,7 @@ class Session : public ListHook<OfListener>,
   std::optional<BackendId> backend_;    // connected
   std::array<BackendId, max_tries> tried_{};
   std::uint8_t tries_ = 0;
-  bool connect_cancelled_ = false;  // by connect_timeout
+  bool connect_cancelled_ = false;          // by connect_timeout
   std::optional<CloseReason> try_failure_;  // of a try whose connect went well
   int connect_result_ = 0;
   CloseReason connect_failure_ = CloseReason::no_backend;

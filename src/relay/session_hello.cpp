@@ -32,7 +32,7 @@ void Session::pump_hello() {
   if (status == Status::complete) return route();
   if (status != Status::incomplete) {
     const bool is_tls = status != Status::not_tls;
-    const std::string_view cause = !is_tls                    ? "it does not speak TLS"
+    const std::string_view cause = !is_tls                      ? "it does not speak TLS"
                                    : status == Status::too_long ? "its ClientHello is too long"
                                                                 : hello.reader.problem();
     note_fault(is_tls ? tls::HandshakeFault::malformed : tls::HandshakeFault::not_tls, cause,
@@ -65,8 +65,7 @@ void Session::route() {
     hello_->raw = {};
     return begin_tls();
   }
-  if (!asked.server_name.empty())
-    passed_name_ = std::make_unique<std::string>(asked.server_name);
+  if (!asked.server_name.empty()) passed_name_ = std::make_unique<std::string>(asked.server_name);
   hello_.reset();
   serve_from(*pool);
   dial();

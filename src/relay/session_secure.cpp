@@ -11,9 +11,8 @@ void Session::secure() {
   const BackendId backend = tried_[tries_ - 1U];
   const Endpoint& address = context_.routing.backends[backend.value];
   const bool by_address = to.server_name.empty() && address.is_ip();
-  const tls::ClientConnect connect{
-      .server_name = by_address ? address.bare_host() : to.server_name,
-      .session = &context_.sessions[backend.value]};
+  const tls::ClientConnect connect{.server_name = by_address ? address.bare_host() : to.server_name,
+                                   .session = &context_.sessions[backend.value]};
   auto engine = tls::Engine::create_client(*back_tls(), connect);
   if (!engine) return close(CloseReason::internal_error, Ending::abort);
   back_.engine = std::move(*engine);

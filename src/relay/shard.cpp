@@ -50,7 +50,8 @@ class Shard::Loop {
  public:
   Loop(std::unique_ptr<io::Ring> ring, std::unique_ptr<io::BufferPool> buffers,
        Slab<Session> sessions, int event_fd, const ShardOptions& options, const Routing& routing,
-       std::unique_ptr<TlsContexts> contexts, balance::Liveness liveness, const std::vector<LentListener>& listeners)
+       std::unique_ptr<TlsContexts> contexts, balance::Liveness liveness,
+       const std::vector<LentListener>& listeners)
       : ring_(std::move(ring)),
         buffers_(std::move(buffers)),
         pipes_(ring_->kernel(), options.pipe_budget, options.splice.pipe_size),

@@ -32,7 +32,9 @@ std::expected<Authorities, AuthoritiesError> Authorities::load(
   auto certificates = read_certificates(ca_path);
   if (!certificates) return refuse(AuthoritiesPart::ca, std::move(certificates.error().message));
   parts->certificates = std::move(*certificates);
-  const auto last_day = [](const X509Ptr& each) { return seconds_of(*X509_get0_notAfter(each.get())); };
+  const auto last_day = [](const X509Ptr& each) {
+    return seconds_of(*X509_get0_notAfter(each.get()));
+  };
   const std::time_t last = std::ranges::max(parts->certificates | std::views::transform(last_day));
   if (last < time) {
     return refuse(AuthoritiesPart::ca, fmt::format("every CA in {} has expired, the last one on {}",

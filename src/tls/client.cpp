@@ -89,7 +89,7 @@ Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
 int keep_session(SSL* ssl, SSL_SESSION* session) {
-  auto* client = static_cast<ClientParts*>(SSL_get_ex_data(ssl, client_parts_index));
+  ClientParts* client = static_cast<HandshakeNotes*>(SSL_get_app_data(ssl))->client;
   PENSTOCK_ASSERT(client != nullptr);
   // Without memory there is no session, and nothing is wrong with the connection.
   ERR_set_mark();
@@ -120,7 +120,8 @@ Result<std::unique_ptr<Engine>> Engine::create_client(Context& context,
   SSL* ssl = parts.ssl.get();
   parts.client = std::make_unique<ClientParts>();
   if (verify) parts.client->scope = trust + name;
-  bool set = SSL_set_ex_data(ssl, client_parts_index, parts.client.get()) == 1;
+  parts.notes.client = parts.client.get();
+  bool set = true;
   SSL_set_msg_callback(ssl, note_message);
   SSL_set_msg_callback_arg(ssl, &parts.client->hellos);
   SSL_set_connect_state(ssl);

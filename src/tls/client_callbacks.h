@@ -6,10 +6,6 @@
 
 namespace penstock::tls {
 
-/// Under this index an SSL's extra data is its engine's ClientParts; OpenSSL leaves it to whoever
-/// uses the library.
-inline constexpr int client_parts_index = 0;
-
 /// Keeps a copy of a session that `ssl` has received. Called inside the Engine's calls.
 int keep_session(SSL* ssl, SSL_SESSION* session);
 

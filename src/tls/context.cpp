@@ -93,8 +93,7 @@ Result<std::unique_ptr<Site>> Context::make_site(const ServerOptions& options,
   }
   set = set && limit_sessions(context, options.tickets) &&
         EVP_DigestFinal_ex(digest, site->scope.data(), nullptr) == 1;
-  if (!set) return fail_to_set_up("TLS");
-  set_callbacks(*site);
+  if (!set || !set_callbacks(*site)) return fail_to_set_up("TLS");
   return site;
 }
 
@@ -107,8 +106,7 @@ Result<std::unique_ptr<Context>> Context::create_server(const ServerOptions& opt
   all->strict_names = options.strict_names;
   all->alpn = std::move(*alpn);
   all->digest.reset(EVP_MD_CTX_new());
-  if (all->digest == nullptr ||
-      EVP_DigestInit_ex2(all->digest.get(), EVP_sha256(), nullptr) != 1 ||
+  if (all->digest == nullptr || EVP_DigestInit_ex2(all->digest.get(), EVP_sha256(), nullptr) != 1 ||
       !all->tickets.set_up(options.tickets)) {
     return fail_to_set_up("TLS");
   }

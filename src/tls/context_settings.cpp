@@ -54,8 +54,7 @@ KeyPtr copy_key(const KeyPtr& key) {
 
 }  // namespace
 
-std::optional<Refusal> limit_algorithms(SSL_CTX* context, const Terms& terms,
-                                        const char* groups) {
+std::optional<Refusal> limit_algorithms(SSL_CTX* context, const Terms& terms, const char* groups) {
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   if (SSL_CTX_set_min_proto_version(context, number_of(terms.min_version)) != 1) {

@@ -135,10 +135,10 @@ Result<std::unique_ptr<Engine::Parts>> Engine::Parts::create(SSL_CTX* context) {
   auto parts = std::make_unique<Parts>();
   parts->ssl.reset(SSL_new(context));
   BioPtr bio = parts->port.make_bio();
-  if (parts->ssl == nullptr || bio == nullptr) {
+  if (parts->ssl == nullptr || bio == nullptr ||
+      SSL_set_app_data(parts->ssl.get(), &parts->notes) != 1) {
     return fail("cannot begin a TLS connection: " + take_reason());
   }
-  SSL_set_app_data(parts->ssl.get(), &parts->notes);
   SSL_set_info_callback(parts->ssl.get(), note_alert);
   BIO* both = bio.release();
   SSL_set_bio(parts->ssl.get(), both, both);
@@ -254,7 +254,7 @@ std::optional<std::uint8_t> Engine::sent_alert() const noexcept {
 
 std::string_view Engine::server_name() const noexcept {
   const char* name = SSL_get_servername(parts_->ssl.get(), TLSEXT_NAMETYPE_host_name);
-  return name != nullptr ? name : std::string_view();
+  return name != nullptr ? std::string_view(name) : parts_->notes.refused_name;
 }
 
 Negotiated Engine::negotiated() const noexcept {

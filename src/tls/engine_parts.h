@@ -26,7 +26,9 @@ struct Sites;
 
 /// What callbacks note of a handshake; an SSL's app data.
 struct HandshakeNotes {
-  std::string_view refusal;     ///< ours, which OpenSSL has no words for; empty: none
+  ClientParts* client = nullptr;  ///< null: a server's
+  std::string_view refusal;       ///< ours, which OpenSSL has no words for; empty: none
+  std::string refused_name;       ///< that was asked for then
   int alert_sent = -1;
   /// Of the site and the name that were chosen by the first ClientHello.
   std::optional<std::array<unsigned char, 32>> scope = std::nullopt;
@@ -35,14 +37,14 @@ struct HandshakeNotes {
 struct Engine::Parts {
   Port port;  // before the SSL, whose BIO points here
   std::unique_ptr<ClientParts>
-      client;  ///< null: a server's engine; before the SSL, which refers to it
+      client;            ///< null: a server's engine; before the SSL, which refers to it
+  HandshakeNotes notes;  ///< before the SSL, too
   SslPtr ssl;
   std::string failure;
   Status ended =
       Status::ok;  // `failed` or `truncated` once that happened; OpenSSL is left alone then
   std::optional<std::uint8_t> alert;
   HandshakeFault fault = HandshakeFault::malformed;
-  HandshakeNotes notes;
   std::shared_ptr<const Sites> sites;  ///< a server's, while it shakes hands
   bool handshake_done = false;
   bool close_sent = false;

@@ -27,7 +27,8 @@ bool accepts(SSL_CTX* trial, Algorithm kind, const char* name) {
 bool is_known(Algorithm kind, const std::string& name) {
   // What has a meaning in a list is no name: "!aNULL", "@SECLEVEL=0", "A:B".
   if (name.empty() || name.find_first_of(":,;@=!?* \t\n/") != std::string::npos) return false;
-  if (name.find('\0') != std::string::npos || name.front() == '-' || name.front() == '+') return false;
+  if (name.find('\0') != std::string::npos || name.front() == '-' || name.front() == '+')
+    return false;
   ERR_clear_error();
   const SslContextPtr trial(SSL_CTX_new(TLS_server_method()));
   const bool known = trial != nullptr && accepts(trial.get(), kind, name.c_str());

@@ -204,8 +204,8 @@ Result<std::vector<CrlPtr>> read_revoked(const std::string& path) {
     ERR_clear_error();
     lists.emplace_back(d2i_X509_CRL(nullptr, &data, static_cast<long>(block.der.text.size())));
     if (lists.back() != nullptr) continue;
-    return fail(
-        fmt::format("revocation list {} in {} is malformed: {}", lists.size(), path, take_reason()));
+    return fail(fmt::format("revocation list {} in {} is malformed: {}", lists.size(), path,
+                            take_reason()));
   }
   ERR_clear_error();
   if (lists.empty()) return fail_without(*file, path, "certificate revocation list", "");

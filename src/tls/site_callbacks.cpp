@@ -52,7 +52,7 @@ bool move_to(SSL* ssl, const Site& site, const Scope& scope) noexcept {
   SSL_CTX* context = site.context.get();
   if (SSL_set_SSL_CTX(ssl, context) != context) return false;
   SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), SSL_CTX_get_verify_callback(context));
-  return SSL_set_session_id_context(ssl, scope.data(), scope.size()) == 1;
+  return SSL_set_session_id_context(ssl, scope.data(), SSL_MAX_SID_CTX_LENGTH) == 1;
 }
 
 int choose_site(SSL* ssl, int* alert, void* argument) {
@@ -63,6 +63,7 @@ int choose_site(SSL* ssl, int* alert, void* argument) {
   if (site == nullptr && sites.strict_names) {
     notes.refusal =
         name.empty() ? "it asked for no name" : "no certificate has the name that it asked for";
+    notes.refused_name = NameTable::Lowered(name).text();
     *alert = SSL_AD_UNRECOGNIZED_NAME;
     return SSL_CLIENT_HELLO_ERROR;
   }
@@ -71,6 +72,7 @@ int choose_site(SSL* ssl, int* alert, void* argument) {
   // The second ClientHello of a handshake: a route may have been chosen by the first one's name.
   if (scope && notes.scope && *scope != *notes.scope) {
     notes.refusal = "its second ClientHello asked for another name";
+    notes.refused_name = NameTable::Lowered(name).text();
     *alert = SSL_AD_ILLEGAL_PARAMETER;
     return SSL_CLIENT_HELLO_ERROR;
   }
@@ -116,9 +118,9 @@ int handle_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_C
 bool is_allowed(X509& certificate, const std::vector<std::string>& allowed) {
   const auto names = identity_names(certificate);
   return names && std::ranges::any_of(*names, [&](const std::string& name) {
-    return std::ranges::any_of(allowed,
-                               [&](const std::string& pattern) { return covers(pattern, name); });
-  });
+           return std::ranges::any_of(
+               allowed, [&](const std::string& pattern) { return covers(pattern, name); });
+         });
 }
 
 int check_client(int good, X509_STORE_CTX* store) {
@@ -133,9 +135,9 @@ int check_client(int good, X509_STORE_CTX* store) {
 
 }  // namespace
 
-void set_callbacks(Site& site) {
+bool set_callbacks(Site& site) {
   SSL_CTX* context = site.context.get();
-  SSL_CTX_set_app_data(context, &site);
+  if (SSL_CTX_set_app_data(context, &site) != 1) return false;
   SSL_CTX_set_client_hello_cb(context, choose_site, site.all);
   // OpenSSL's macro for this has a C cast.
   SSL_CTX_callback_ctrl(context, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
@@ -143,6 +145,7 @@ void set_callbacks(Site& site) {
   SSL_CTX_set_tlsext_servername_arg(context, site.all);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context, handle_ticket);
   if (!site.all->alpn.empty()) SSL_CTX_set_alpn_select_cb(context, choose_protocol, site.all);
+  return true;
 }
 
 bool ask_for_certificates(SSL_CTX* context, const ClientVerification& terms,
@@ -152,7 +155,8 @@ bool ask_for_certificates(SSL_CTX* context, const ClientVerification& terms,
   // Whoever names an intermediate's certificate means that one.
   unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
   if (!revoked.empty()) flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
-  bool set = X509_STORE_set_flags(store, flags) == 1 && X509_STORE_set_depth(store, terms.depth) == 1;
+  bool set =
+      X509_STORE_set_flags(store, flags) == 1 && X509_STORE_set_depth(store, terms.depth) == 1;
   for (const X509Ptr& each : certificates) {
     const X509Ptr copy(X509_dup(each.get()));
     set = set && copy != nullptr && X509_STORE_add_cert(store, copy.get()) == 1 &&
@@ -163,8 +167,7 @@ bool ask_for_certificates(SSL_CTX* context, const ClientVerification& terms,
     set = set && copy != nullptr && X509_STORE_add_crl(store, copy.get()) == 1;
   }
   const bool required = terms.mode == ClientVerification::Mode::required;
-  SSL_CTX_set_verify(context,
-                     SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                      check_client);
   return set;
 }

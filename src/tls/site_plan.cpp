@@ -34,7 +34,8 @@ SitePlan plan_sites(std::span<const Offer> offers, std::span<const std::string> 
   const auto certificates_for = [&](const std::string& name) {
     Certificates found;
     for (const std::string& key : {name, covering(name)}) {
-      if (const auto at = owners.find(key); at != owners.end()) add_kinds(found, at->second, offers);
+      if (const auto at = owners.find(key); at != owners.end())
+        add_kinds(found, at->second, offers);
     }
     return found;
   };

@@ -27,8 +27,7 @@ struct SitePlan {
 /// For each name of a certificate and each of `more`: its certificates, one a kind; the exact ones
 /// first, then those whose wildcard covers it; without any, those for the rest: the first, and
 /// those of other kinds for the same name. A name is owned by the first certificate of a kind.
-[[nodiscard]] SitePlan plan_sites(std::span<const Offer> offers,
-                                  std::span<const std::string> more);
+[[nodiscard]] SitePlan plan_sites(std::span<const Offer> offers, std::span<const std::string> more);
 
 /// "*.b.example" for "a.b.example"; empty: nothing covers it.
 [[nodiscard]] std::string covering(const std::string& name);

@@ -39,8 +39,8 @@ struct Sites {
 };
 
 /// Has the SSL_CTX of `site` choose by `site.all` once a ClientHello has come, and use its tickets
-/// and protocols.
-void set_callbacks(Site& site);
+/// and protocols. False: out of memory.
+[[nodiscard]] bool set_callbacks(Site& site);
 
 /// Asks clients of `context` for certificates, as `terms` say; `certificates` and `revoked` are of
 /// its authorities. False: OpenSSL's queue says why.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace penstock::tls {
 namespace {
@@ -80,12 +81,12 @@ bool TicketKeys::derive(std::int64_t rotation, Key& key) const noexcept {
                                  octets(OSSL_KDF_PARAM_KEY, secret_.data(), secret_.size()),
                                  octets(OSSL_KDF_PARAM_INFO, info.data(), info.size()),
                                  OSSL_PARAM_construct_end()};
-  const bool derived =
-      context != nullptr &&
-      EVP_KDF_derive(context.get(), bytes.data(), bytes.size(), parameters.data()) == 1;
+  const bool derived = context != nullptr && EVP_KDF_derive(context.get(), bytes.data(),
+                                                            bytes.size(), parameters.data()) == 1;
   auto from = bytes.cbegin();
-  for (const std::span<unsigned char> part : {std::span<unsigned char>(key.name), std::span<unsigned char>(key.mac),
-                                              std::span<unsigned char>(key.cipher)}) {
+  for (const std::span<unsigned char> part :
+       {std::span<unsigned char>(key.name), std::span<unsigned char>(key.mac),
+        std::span<unsigned char>(key.cipher)}) {
     std::copy_n(from, part.size(), part.begin());
     from += static_cast<std::ptrdiff_t>(part.size());
   }
@@ -105,9 +106,10 @@ int TicketKeys::seal(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cip
   if (!follow_clock()) return no_ticket;
   const Key& key = keys_[current];
   std::ranges::copy(key.name, name);
-  const bool set = RAND_bytes(iv, iv_bytes) == 1 &&
-                   EVP_EncryptInit_ex2(cipher, cipher_.get(), key.cipher.data(), iv, nullptr) == 1 &&
-                   use(key, mac);
+  const bool set =
+      RAND_bytes(iv, iv_bytes) == 1 &&
+      EVP_EncryptInit_ex2(cipher, cipher_.get(), key.cipher.data(), iv, nullptr) == 1 &&
+      use(key, mac);
   return set ? 1 : no_ticket;
 }
 

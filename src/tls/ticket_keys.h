@@ -1,6 +1,6 @@
 // TicketKeys: what session tickets are sealed with. Key n is HKDF(secret, n), where n counts the
-// rotations since 1970, so that every thread and every host with the secret has the same ones at the
-// same time, and nothing is handed around. One thread's; private to the tls module.
+// rotations since 1970, so that every thread and every host with the secret has the same ones at
+// the same time, and nothing is handed around. One thread's; private to the tls module.
 #pragma once
 
 #include <array>
@@ -46,8 +46,8 @@ class TicketKeys {
   std::chrono::seconds rotation_{};
   std::chrono::system_clock::time_point (*clock_)() = nullptr;
   CipherPtr cipher_;
-  std::array<Key, 3> keys_{};             // of the rotation before, of this one, of the next
-  std::optional<std::int64_t> at_;        // the one in the middle; nullopt: none is derived yet
+  std::array<Key, 3> keys_{};       // of the rotation before, of this one, of the next
+  std::optional<std::int64_t> at_;  // the one in the middle; nullopt: none is derived yet
 };
 
 }  // namespace penstock::tls

@@ -39,7 +39,8 @@ class Browser:
             actions = [(os.POSIX_SPAWN_DUP2, log.fileno(), 1),
                        (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
                        (os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4)]
-            command = [path, *OPTIONS, *options, f"--user-data-dir={t.dir / 'chromium'}", "about:blank"]
+            command = [path, *OPTIONS, *options, f"--user-data-dir={t.dir / 'chromium'}",
+                       "about:blank"]
             environment = os.environ | {"HOME": str(t.dir)}
             self._pid = os.posix_spawn(path, command, environment, file_actions=actions,
                                        setpgroup=0)

@@ -50,7 +50,8 @@ def toml(value):
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{toml_key(key)} = {toml(item)}" for key, item in value.items()) + " }"
+        pairs = (f"{toml_key(key)} = {toml(item)}" for key, item in value.items())
+        return "{ " + ", ".join(pairs) + " }"
     return json.dumps(str(value))
 
 

@@ -26,7 +26,7 @@ def tls_backend(t, name, **options):
     if context.verify_mode == ssl.CERT_REQUIRED:
         context.load_verify_locations(folder / "ca.pem")
     return fleet.TlsBackend(t, serve, context, name=name,
-                            expected=(ssl.SSLError, EOFError, OSError))
+                            expected=(ssl.SSLError, EOFError, OSError, clients.Truncated))
 
 
 def plain_backend(t, name):

@@ -1,4 +1,4 @@
-"""TLS towards backends: who is trusted, what a client notices of it, and that bytes are the same."""
+"""TLS towards backends: who is trusted, what a client notices, and that bytes are the same."""
 import functools
 import re
 import socket
@@ -63,15 +63,15 @@ def trusted(t):
     def note(_socket, name, _context):
         asked.append(name)
 
-    named = tls_echo(t, authority.issue("app", "DNS:*.internal"), sni_callback=note)
-    penstock = front(t, [named], {"ca": authority.ca, "server_name": "app.internal"})
+    named = tls_echo(t, authority.issue("app", "DNS:*.fleet.internal"), sni_callback=note)
+    penstock = front(t, [named], {"ca": authority.ca, "server_name": "app.fleet.internal"})
     expect(ask(penstock.address()) == 5, "by its name")
     host = fleet.next_host()
     context = fleet.server_context(authority.issue("app", f"IP:{host}"), sni_callback=note)
     placed = fleet.TlsBackend(t, fleet.echo, context, address=f"{host}:0", expected=TROUBLE)
     penstock = front(t, [placed], {"ca": authority.ca})
     expect(ask(penstock.address()) == 5, "by its address")
-    expect(asked == ["app.internal", None], f"{asked}")
+    expect(asked == ["app.fleet.internal", None], f"{asked}")
 
 
 @test("a backend of another CA, name or time is not trusted, and gets nothing of the client's")
@@ -249,7 +249,7 @@ def health(t):
                          {"ca": authority.ca, "server_name": "app.internal"}, health=check)
         line = penstock.wait_log("app/bad down: ")
         expect(re.search("TLS failed: certificate verify failed: .*issuer", line), line)
-        expect("TLS failed: wrong version number" in penstock.wait_log("app/plain down: "), kind)
+        expect("TLS failed: " in penstock.wait_log("app/plain down: "), kind)
         for _ in range(10):
             penstock_answers(penstock)
         expect(not any("app/good down" in text for text in penstock.texts()), f"{kind}")

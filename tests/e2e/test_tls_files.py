@@ -88,7 +88,7 @@ def no_good(t):
     stranger = files.authority.issue("stranger", "DNS:a.test")
     expired = files.authority.issue("expired", "DNS:a.test", days=-1)
     for what, spoil, words in (
-        ("a key of another", lambda: files.key.write_bytes(stranger[1].read_bytes()), "does not fit"),
+        ("a key of another", lambda: files.key.write_bytes(stranger[1].read_bytes()), "not fit"),
         ("no key", lambda: files.key.unlink(), "cannot open"),
         ("one that is expired", lambda: put(expired, files.chain, files.key), "expired on"),
         ("half a file", lambda: files.chain.write_bytes(stranger[0].read_bytes()[:200]), "damaged"),

@@ -27,7 +27,7 @@ def program(name):
 
 
 def front(t, policy):
-    return t.front([fleet.Nginx(t, "secret")], "tls",
+    return t.front([fleet.Nginx(t, f"secret-{policy}")], "tls",
                    listener={"tls": t.shared.tls(policy=policy, alpn=["http/1.1"])})
 
 
@@ -63,8 +63,12 @@ def testssl(t):
         findings = scan(t, policy)
         expect(len(findings) > 40, f"{policy}: {len(findings)} findings: it has not scanned")
         found = {(policy, each["id"].split(" ")[0], each["severity"]): each["finding"]
-                 for each in findings if each["severity"] not in ("OK", "INFO")}
-        severe = {key: text for key, text in found.items() if key[2] in SEVERE and key not in known}
+                 for each in findings
+                 # What is wrong with the certificate of a test's own CA is the test's business, and
+                 # WARN is about the scanner's own troubles.
+                 if each["severity"] not in ("OK", "INFO", "WARN")
+                 if not each["id"].startswith("cert_")}
+        severe = {key: text for key, text in found.items() if key[2] in SEVERE}
         expect(not severe, f"{severe}")
         unknown = {key: text for key, text in found.items() if key not in known}
         expect(not unknown, f"not in {EXPECTED.name}: {unknown}")
@@ -72,7 +76,8 @@ def testssl(t):
 
 @test("sslscan sees the versions and ciphers of the policies and nothing else", limit=120)
 def sslscan(t):
-    aead = re.compile(r"TLS_(AES|CHACHA20)\S*|ECDHE-(ECDSA|RSA)-(AES\d+-GCM-SHA\d+|CHACHA20-POLY1305)")
+    aead = re.compile(r"TLS_(AES|CHACHA20)\S*"
+                      r"|ECDHE-(ECDSA|RSA)-(AES\d+-GCM-SHA\d+|CHACHA20-POLY1305)")
     for policy in POLICIES:
         penstock = front(t, policy)
         command = [program("sslscan"), "--xml=-", "--no-colour", "--sni-name=penstock.test",
@@ -87,6 +92,7 @@ def sslscan(t):
         ciphers = {each.get("cipher") for each in tree.iter("cipher")}
         expect(ciphers and all(aead.fullmatch(each) for each in ciphers), f"{policy}: {ciphers}")
         expect(tree.find("renegotiation").get("supported") == "0", f"{policy}: renegotiation")
-        expect(tree.find("compression").get("supported") == "0", f"{policy}: compression")
+        compression = tree.find("compression")  # absent: it cannot ask for that itself
+        expect(compression is None or compression.get("supported") == "0", f"{policy}: compression")
         for each in tree.iter("heartbleed"):
             expect(each.get("vulnerable") == "0", f"{policy}: heartbleed")

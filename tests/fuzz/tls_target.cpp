@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 
 #include "penstock/base/assert.h"
 #include "target.h"
@@ -50,7 +51,9 @@ void make_openssl_repeatable() {
 struct Shared {
   Shared() {
     make_openssl_repeatable();
-    context = tls::test::make_context({.certificates = {}, .alpn = {"h2", "http/1.1"}});
+    tls::ServerOptions options;
+    options.alpn = {"h2", "http/1.1"};
+    context = tls::test::make_context(std::move(options));
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
       tls::test::Client client({.version = version});
       tls::test::Server server(*context);

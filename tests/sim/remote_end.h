@@ -35,7 +35,7 @@ struct Script {
   std::uint64_t leave_after = std::numeric_limits<std::uint64_t>::max();
   Leave leave = Leave::reset;
   std::optional<TlsEnd::Options> tls;  ///< absent: plain
-  bool garbage = false;                   ///< speaks anything but TLS where that is spoken
+  bool garbage = false;                ///< speaks anything but TLS where that is spoken
   CheckAnswer check_answer = CheckAnswer::passes;
 };
 

@@ -202,8 +202,15 @@ int TlsEnd::explain(int outcome) {
     case SSL_ERROR_ZERO_RETURN:
       return 0;
     default:
-      return -EPROTO;
+      break;
   }
+  // Production's TLS is right: there is nothing to find in it but an alert, unless what has been
+  // sent there was damaged.
+  const unsigned long cause = ERR_peek_error();
+  const bool is_alert =
+      ERR_GET_LIB(cause) == ERR_LIB_SSL && ERR_GET_REASON(cause) > SSL_AD_REASON_OFFSET;
+  PENSTOCK_ASSERT(cause == 0 || is_alert || corrupted());
+  return -EPROTO;
 }
 
 /// Ciphertext from the stream to OpenSSL: what Stream::receive() said.

@@ -1,7 +1,7 @@
-// TlsEnd: TLS over a simulated stream, as a real client or server speaks it (OpenSSL), one step at a
-// time and never waiting. It keeps which ciphertext carries which plaintext, so that the oracles know
-// what of a stream that was cut off has arrived. The randomness of the whole process, production's
-// engines included, comes from seed_tls().
+// TlsEnd: TLS over a simulated stream, as a real client or server speaks it (OpenSSL), one step
+// at a time and never waiting. It keeps which ciphertext carries which plaintext, so that the
+// oracles know what of a stream that was cut off has arrived. The randomness of the whole process,
+// production's engines included, comes from seed_tls().
 #pragma once
 
 #include <openssl/ssl.h>

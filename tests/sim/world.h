@@ -33,7 +33,7 @@ struct Setup {
   bool faulty = true;
   bool flapping = false;                 ///< backends go down and come back, liveness follows
   bool tls = false;                      ///< some clients speak TLS
-  bool backend_tls = false;  ///< so is the pool
+  bool backend_tls = false;              ///< so is the pool
   std::optional<config::Health> health;  ///< liveness comes from production's checker
   Duration handshake_timeout = 10s;
   Duration idle_timeout = 10min;

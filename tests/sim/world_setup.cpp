@@ -345,7 +345,13 @@ Script World::draw_script(bool is_client, bool speaks_tls) {
     if (script.leave == Leave::vanish && random_.chance(0.7)) script.leave = Leave::reset;
   }
   if (speaks_tls) draw_tls(script);
-  if (script.tls && !is_client) script.tls->server = true;
+  if (script.tls && !is_client) {
+    script.tls->server = true;
+    if (!calm_ && random_.chance(0.1)) {  // in the handshake
+      script.leave_after = 0;
+      script.leave = random_.chance(0.5) ? Leave::close : Leave::reset;
+    }
+  }
   return script;
 }
 

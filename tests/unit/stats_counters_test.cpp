@@ -26,7 +26,7 @@ TEST_CASE("a process that has done nothing prints every figure as zero", "[stats
   const std::vector<std::unique_ptr<ShardCounters>> shards = two_shards();
   CHECK(to_json(shards, {.listeners = {"web"}, .backends = {"app/a"}}).dump() ==
         R"({"sessions":{"accepted":0,"active":0,"parked":0,"closed":{}},)"
-        R"("listeners":{"web":{"accepted":0,"active":0,"closed":{}}},)"
+        R"("listeners":{"web":{"accepted":0,"active":0,"closed":{},"handshake_faults":{}}},)"
         R"("backends":{"app/a":{"connections":0,"failed_connects":0,"active":0,"bytes_in":0,)"
         R"("bytes_out":0,"closed":{}}},)"
         R"("faults":{"accept_errors":0,"buffer_shortages":0,"records_dropped":0},)"
@@ -50,9 +50,10 @@ TEST_CASE("figures of a listener and of the sessions are sums over shards and li
   shards[1]->parked.add(1);
 
   const Json json = to_json(shards, counter_names);
-  CHECK(json["listeners"]["web"].dump() == R"({"accepted":7,"active":2,"closed":{"finished":4}})");
+  CHECK(json["listeners"]["web"].dump() ==
+        R"({"accepted":7,"active":2,"closed":{"finished":4},"handshake_faults":{}})");
   CHECK(json["listeners"]["unused"].dump() ==
-        R"({"accepted":10,"active":0,"closed":{"idle_timeout":4}})");
+        R"({"accepted":10,"active":0,"closed":{"idle_timeout":4},"handshake_faults":{}})");
   CHECK(json["sessions"].dump() ==
         R"({"accepted":17,"active":2,"parked":2,"closed":{"finished":4,"idle_timeout":4}})");
 }

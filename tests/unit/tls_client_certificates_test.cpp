@@ -2,7 +2,6 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
-
 #include <map>
 #include <optional>
 
@@ -66,7 +65,7 @@ struct Answer {
 };
 
 Answer call(Context& server_context, Version version, std::optional<Identity> identity,
-             const std::string& name = "a.test", const Session* session = nullptr) {
+            const std::string& name = "a.test", const Session* session = nullptr) {
   auto client_context = make_client_context(version, {.identity = std::move(identity)});
   ClientSide client(*client_context, {.server_name = name, .session = session});
   Server server(server_context);
@@ -167,9 +166,9 @@ TEST_CASE("only the listed names are let in", "[tls]") {
     std::string listed;
     bool served;
   };
-  const auto by = GENERATE(Case{"me.corp", true}, Case{"*.corp", true}, Case{"me@corp", true},
-                           Case{"me", true}, Case{"*.me.corp", false}, Case{"you.corp", false},
-                           Case{"corp", false});
+  const auto by =
+      GENERATE(Case{"me.corp", true}, Case{"*.corp", true}, Case{"me@corp", true}, Case{"me", true},
+               Case{"*.me.corp", false}, Case{"you.corp", false}, Case{"corp", false});
   CAPTURE(by.listed);
   ClientVerification terms = scene.asks(Mode::required);
   terms.names = {"nobody", by.listed};
@@ -183,12 +182,14 @@ TEST_CASE("a chain of 100 KiB is refused", "[tls]") {
   const Version version = GENERATE(values(both_versions));
   const Scene scene;
   const auto context = asking(scene.asks(Mode::required));
-  const auto big = issue({.name = "big", .alternative_names = [] {
-                            std::string names = "DNS:a";
-                            for (int i = 0; i < 4000; ++i)
-                              names += ",DNS:" + std::to_string(i) + ".a-rather-long.name";
-                            return names;
-                          }(),
+  const auto big = issue({.name = "big",
+                          .alternative_names =
+                              [] {
+                                std::string names = "DNS:a";
+                                for (int i = 0; i < 4000; ++i)
+                                  names += ",DNS:" + std::to_string(i) + ".a-rather-long.name";
+                                return names;
+                              }(),
                           .issuer = &scene.ca});
   const Answer outcome = call(*context, version, identity_of(big));
   REQUIRE_FALSE(outcome.served);
@@ -236,8 +237,7 @@ TEST_CASE("a ticket does not outlive what was asked when it was given", "[tls]")
               .resumed);
   ClientVerification revoked = scene.asks(Mode::required);
   revoked.authorities = authorities(scene.ca.pem(), revocation_list(scene.ca, {&scene.me}));
-  REQUIRE_FALSE(
-      call(*with(revoked), version, std::nullopt, "a.test", &first.session).served);
+  REQUIRE_FALSE(call(*with(revoked), version, std::nullopt, "a.test", &first.session).served);
 }
 
 TEST_CASE("authorities that would turn everyone away are refused when they are read", "[tls]") {
@@ -251,7 +251,8 @@ TEST_CASE("authorities that would turn everyone away are refused when they are r
   REQUIRE(load(ca, "").empty());
   REQUIRE(load(ca, folder.file("good.pem", revocation_list(scene.ca, {}))).empty());
   const auto old = folder.file("old.pem", make_certificate({.name = "old", .is_ca = true}).pem());
-  REQUIRE(load(old, "").starts_with("every CA in " + old + " has expired, the last one on 2026-01-16"));
+  REQUIRE(
+      load(old, "").starts_with("every CA in " + old + " has expired, the last one on 2026-01-16"));
   const auto late = folder.file("late.pem", revocation_list(scene.ca, {}, -one_day));
   REQUIRE(load(ca, late).starts_with("a revocation list in " + late + " is out of date: "));
   REQUIRE(load(ca, ca) == ca + " holds no certificate revocation list in PEM form");

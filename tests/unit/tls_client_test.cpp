@@ -531,9 +531,9 @@ TEST_CASE("a client without an algorithm in common gets an alert", "[tls]") {
   auto server_context = make_context({});
   Server server(*server_context);
   const bool by_group = GENERATE(true, false);
-  auto client_context = by_group
-                            ? make_client_context(Version::tls13, {.terms = {.groups = "P-521"}})
-                            : make_client_context(Version::tls12, {.terms = {.ciphers = "AES128-GCM-SHA256"}});
+  auto client_context =
+      by_group ? make_client_context(Version::tls13, {.terms = {.groups = "P-521"}})
+               : make_client_context(Version::tls12, {.terms = {.ciphers = "AES128-GCM-SHA256"}});
   ClientSide client(*client_context);
   REQUIRE(shake(client, server).client == Status::failed);
   REQUIRE(client.engine->alert() == 40);  // handshake_failure
@@ -544,7 +544,8 @@ TEST_CASE("a client's signature algorithms bind the server", "[tls]") {
   auto server_context = make_context({});  // P-256
   const bool usable = GENERATE(true, false);
   auto client_context = make_client_context(
-      version, {.terms = {.signature_algorithms = usable ? "ECDSA+SHA256" : "rsa_pss_rsae_sha256"}});
+      version,
+      {.terms = {.signature_algorithms = usable ? "ECDSA+SHA256" : "rsa_pss_rsae_sha256"}});
   ClientSide client(*client_context);
   Server server(*server_context);
   REQUIRE(shake(client, server).client == (usable ? Status::ok : Status::failed));
@@ -557,8 +558,8 @@ TEST_CASE("what OpenSSL refuses is named", "[tls]") {
   };
   std::vector<Case> cases;
   cases.push_back({{.terms = {.ciphers = "NO-SUCH"}}, "refuses the TLS 1.2 ciphers \"NO-SUCH\": "});
-  cases.push_back(
-      {{.terms = {.cipher_suites = "TLS_NONE"}}, "refuses the TLS 1.3 cipher suites \"TLS_NONE\": "});
+  cases.push_back({{.terms = {.cipher_suites = "TLS_NONE"}},
+                   "refuses the TLS 1.3 cipher suites \"TLS_NONE\": "});
   cases.push_back({{.terms = {.groups = "X25519:P-11"}}, "refuses the groups \"X25519:P-11\": "});
   cases.push_back({{.terms = {.signature_algorithms = "rsa_of_mine"}},
                    "refuses the signature algorithms \"rsa_of_mine\": "});
@@ -576,7 +577,8 @@ TEST_CASE("what OpenSSL refuses is named", "[tls]") {
   }
   REQUIRE(Context::create_client({.alpn = {""}}).error().message ==
           "the ALPN protocol \"\" has 0 bytes: a protocol's name has 1 to 255");
-  REQUIRE(Context::create_client({.terms = {.min_version = Version::tls13, .max_version = Version::tls12}})
+  REQUIRE(Context::create_client(
+              {.terms = {.min_version = Version::tls13, .max_version = Version::tls12}})
               .error()
               .message == "the lowest TLS version of a client is above its highest");
 }

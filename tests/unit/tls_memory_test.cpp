@@ -73,7 +73,8 @@ TEST_CASE("a context that cannot be made for want of memory is an error", "[tls]
     const Failing failing(0.2, seed);
     const auto context = Context::create_server(options);
     ++made[context.has_value()];
-    if (!context) CHECK(context.error().message.starts_with("cannot set up TLS: "));
+    const std::string why = context ? std::string() : context.error().message;
+    CHECK((context || why.starts_with("cannot set up TLS: ") || why.starts_with("OpenSSL ")));
   }
   CHECK(made[true] > 0);
   CHECK(made[false] > 0);

@@ -17,9 +17,8 @@ struct Named {
 std::unique_ptr<Context> make_sites(const std::vector<Named>& certificates,
                                     ServerOptions options = {}) {
   for (const Named& each : certificates) {
-    options.certificates.push_back(identity_of(issue({.name = each.name,
-                                                      .alternative_names = each.names,
-                                                      .rsa_bits = each.rsa ? 2048U : 0U})));
+    options.certificates.push_back(identity_of(issue(
+        {.name = each.name, .alternative_names = each.names, .rsa_bits = each.rsa ? 2048U : 0U})));
   }
   return Context::create_server(options).value();
 }
@@ -51,11 +50,10 @@ TEST_CASE("an RSA and an ECDSA certificate for one name: by what the client can 
   };
   const auto asked = GENERATE(
       Case{"a.test", ecdsa_only, "/CN=ec"}, Case{"a.test", rsa_only, "/CN=rsa"},
-      Case{"b.test", rsa_only, "/CN=rsa"},
-      Case{"c.test", ecdsa_only, "/CN=exact"},
+      Case{"b.test", rsa_only, "/CN=rsa"}, Case{"c.test", ecdsa_only, "/CN=exact"},
       Case{"c.test", rsa_only, "/CN=wild"},  // the wildcard's, since there is no exact one of RSA
-      Case{"d.test", rsa_only, "/CN=wild"},
-      Case{"", ecdsa_only, "/CN=ec"}, Case{"", rsa_only, "/CN=rsa"},  // the default has both
+      Case{"d.test", rsa_only, "/CN=wild"}, Case{"", ecdsa_only, "/CN=ec"},
+      Case{"", rsa_only, "/CN=rsa"},  // the default has both
       Case{"unknown", ecdsa_only, "/CN=ec"});
   CAPTURE(asked.name, asked.signatures);
   REQUIRE(shown(*context, asked.name, asked.signatures, version) == asked.subject);
@@ -64,9 +62,9 @@ TEST_CASE("an RSA and an ECDSA certificate for one name: by what the client can 
 TEST_CASE("a client that cannot verify what its name has is refused, not given another site's",
           "[tls]") {
   const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
-  const auto context =
-      make_sites({{.name = "ec", .names = "DNS:a.test"}, {.name = "rsa", .names = "DNS:b.test", .rsa = true}});
-  REQUIRE(shown(*context, "b.test", ecdsa_only, version) == "sslv3 alert handshake failure");
+  const auto context = make_sites(
+      {{.name = "ec", .names = "DNS:a.test"}, {.name = "rsa", .names = "DNS:b.test", .rsa = true}});
+  REQUIRE(shown(*context, "b.test", ecdsa_only, version).ends_with(" alert handshake failure"));
 }
 
 TEST_CASE("strict: a name that no certificate has, and none, are refused", "[tls]") {
@@ -98,7 +96,7 @@ TEST_CASE("a second ClientHello for another name is refused", "[tls]") {
   REQUIRE(status == (same ? Status::ok : Status::failed));
   if (same) return;
   REQUIRE(server.engine->failure() == "its second ClientHello asked for another name");
-  REQUIRE(client.error() == "sslv3 alert illegal parameter");
+  REQUIRE(client.error().ends_with(" alert illegal parameter"));
 }
 
 TEST_CASE("the terms of a server are what its clients get", "[tls]") {
@@ -108,7 +106,8 @@ TEST_CASE("the terms of a server are what its clients get", "[tls]") {
   options.terms.groups = "P-384";
   const bool new_one = GENERATE(true, false);
   auto context = make_context(std::move(options));
-  Client client({.version = new_one ? TLS1_3_VERSION : TLS1_2_VERSION, .groups = "X25519:P-384:P-256"});
+  Client client(
+      {.version = new_one ? TLS1_3_VERSION : TLS1_2_VERSION, .groups = "X25519:P-384:P-256"});
   Server server(*context);
   REQUIRE(run_handshake(client, server) == Status::ok);
   const Negotiated agreed = server.engine->negotiated();
@@ -122,7 +121,8 @@ TEST_CASE("terms that OpenSSL does not have are an error", "[tls]") {
   options.terms.groups = "X25519:P-11";
   const auto context = Context::create_server(options);
   REQUIRE_FALSE(context.has_value());
-  REQUIRE(context.error().message.find("refuses the groups \"X25519:P-11\": ") != std::string::npos);
+  REQUIRE(context.error().message.find("refuses the groups \"X25519:P-11\": ") !=
+          std::string::npos);
 }
 
 }  // namespace

@@ -86,9 +86,11 @@ TEST_CASE("a ticket is good in its rotation and the next, also where a clock is 
   const Visit second = visit(host, *client, "a.test", &first.session);
   REQUIRE(second.client == Status::want_input);  // never an error
   REQUIRE(second.resumed == at.resumed);
-  REQUIRE_FALSE(second.session.empty());
-  // What it got is sealed with the key of that time.
-  REQUIRE(visit(host, *client, "a.test", &second.session).resumed);
+  // Clients of TLS 1.2 keep what they have resumed (see Engine::take_session()).
+  const bool kept = version == Version::tls12 && at.resumed;
+  REQUIRE(second.session.empty() == kept);
+  // What a client of TLS 1.3 got is sealed with the key of that time.
+  if (!kept) REQUIRE(visit(host, *client, "a.test", &second.session).resumed);
 }
 
 TEST_CASE("a ticket is good for the name that it was given for only", "[tls]") {

@@ -30,7 +30,7 @@ namespace penstock {
   X(reset_before_delivery, "a reset is passed on before what came first is delivered")   \
   X(tried_again, "a retry may go to the backend that has just refused")                  \
   X(secured_late, "bytes pass to a backend before its TLS handshake is done")            \
-  X(try_remembered, "a TLS stream is gone on with at the next backend")                 \
+  X(try_remembered, "a TLS stream is gone on with at the next backend")                  \
   X(retry_loses_bytes, "what the client sent before a retry is dropped")                 \
   X(liveness_ignored, "dead backends are chosen")                                        \
   X(liveness_lost, "an update of the liveness is taken and not used")                    \

@@ -21,16 +21,16 @@ enum class Cause : std::uint8_t {
   reset,
   closed_early,  ///< the backend ended its stream before a whole status line
   not_http,
-  tls_failed,  ///< no handshake, or not who it should be; Outcome::detail says why
+  tls_failed,    ///< no handshake, or not who it should be; Outcome::detail says why
   own_shortage,  ///< this process could not make the probe: nothing is known about the backend
 };
 
 struct Outcome {
   Cause cause = Cause::no_answer;
   bool passed = false;
-  int status = 0;       ///< of Cause::status
-  int errno_value = 0;  ///< where the kernel was the cause
-  Duration elapsed{};   ///< since the probe began
+  int status = 0;        ///< of Cause::status
+  int errno_value = 0;   ///< where the kernel was the cause
+  Duration elapsed{};    ///< since the probe began
   std::string detail{};  ///< of Cause::tls_failed, for example "unsupported protocol"
 };
 

@@ -108,8 +108,8 @@ class Plan {
   balance::Liveness liveness_;
   Contexts contexts_;
   std::deque<Dialect> dialects_;  // of the pools that are checked
-  std::deque<Check> checks_;     // deques: the kernel and the timer wheel hold addresses
-  std::deque<Scratch> scratch_;  // as many as ever ran at once
+  std::deque<Check> checks_;      // deques: the kernel and the timer wheel hold addresses
+  std::deque<Scratch> scratch_;   // as many as ever ran at once
   std::vector<Scratch*> idle_scratch_;
   IntrusiveList<Check, QueueTag> due_;
   std::vector<Line> untold_;

@@ -1,8 +1,8 @@
 // Probe: one check of one backend at a time, as a state machine over ring operations:
-// idle → connecting → (TLS: securing) → (http: sending → receiving → draining) → ending → idle. It finds out; what a
-// finding means for the backend is its host's business. Belongs to the checker's thread. It never
-// closes a socket on which something is in flight: it cancels, waits until both its ops have come
-// back, then closes.
+// idle → connecting → (TLS: securing) → (http: sending → receiving → draining) → ending → idle. It
+// finds out; what a finding means for the backend is its host's business. Belongs to the checker's
+// thread. It never closes a socket on which something is in flight: it cancels, waits until both
+// its ops have come back, then closes.
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 // Routing: everything a shard needs to know to serve connections, as one immutable snapshot:
-// listeners, pools, hash tables, backends. And its TLS contexts, which are exchanged while it serves
-// when certificates change. The supervisor builds both for each shard from the configuration.
+// listeners, pools, hash tables, backends. And its TLS contexts, which are exchanged while it
+// serves when certificates change. The supervisor builds both for each shard from the
+// configuration.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +27,10 @@ using Tables = std::vector<std::shared_ptr<const balance::Maglev>>;
 
 struct Routing {
   struct Listener {
-    std::optional<PoolId> pool;         ///< where no route matches; absent: closed
-    RouteTable routes;                  ///< empty: the ClientHello is nobody's business
-    Duration handshake_timeout{};       ///< zero: none
-    Duration idle_timeout{};            ///< zero: none
+    std::optional<PoolId> pool;    ///< where no route matches; absent: closed
+    RouteTable routes;             ///< empty: the ClientHello is nobody's business
+    Duration handshake_timeout{};  ///< zero: none
+    Duration idle_timeout{};       ///< zero: none
     ConnectionOptions
         connection;  ///< for the backend's leg; the client's leg inherits the listener's
   };

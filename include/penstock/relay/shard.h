@@ -18,6 +18,7 @@
 #include "penstock/relay/routing.h"
 #include "penstock/relay/splicing.h"
 #include "penstock/stats/counters.h"
+#include "penstock/stats/handshake_failure.h"
 #include "penstock/stats/session_record.h"
 
 namespace penstock::relay {
@@ -62,7 +63,8 @@ class Shard {
   /// `routing` must outlive the shard. Error: the ring or the memory cannot be had.
   [[nodiscard]] static Result<std::unique_ptr<Shard>> create(
       io::Kernel& kernel, const ShardOptions& options, const Routing& routing,
-      std::unique_ptr<TlsContexts> contexts, balance::Liveness liveness, const std::vector<LentListener>& listeners);
+      std::unique_ptr<TlsContexts> contexts, balance::Liveness liveness,
+      const std::vector<LentListener>& listeners);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();

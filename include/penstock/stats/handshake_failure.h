@@ -1,6 +1,6 @@
-// HandshakeFailure: what is told of a TLS handshake that failed, on either side, and the box in which
-// a shard leaves such news for the supervisor. Plain data of fixed size: the shard copies it and goes
-// on; when the box is full it is dropped and counted.
+// HandshakeFailure: what is told of a TLS handshake that failed, on either side, and the box in
+// which a shard leaves such news for the supervisor. Plain data of fixed size: the shard copies it
+// and goes on; when the box is full it is dropped and counted.
 #pragma once
 
 #include <atomic>

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "penstock/base/log.h"
 #include "penstock/base/result.h"
 #include "penstock/tls/authorities.h"
 #include "penstock/tls/identity.h"
@@ -55,13 +56,10 @@ struct ClientVerification {
 /// all who know the secret take each other's tickets: those of this rotation, the one before, and
 /// the one after, since clocks differ.
 struct Tickets {
-  std::uint8_t count = 2;  ///< a full handshake in TLS 1.3; 0: nothing is ever resumed
+  std::uint8_t count = 2;   ///< a full handshake in TLS 1.3; 0: nothing is ever resumed
   std::string secret = {};  ///< at least least_secret bytes; empty: made once a process
   std::chrono::seconds rotation{12 * 3600};  ///< the same for all of them
-  /// The wall clock.
-  std::chrono::system_clock::time_point (*clock)() = [] {
-    return std::chrono::system_clock::now();
-  };
+  std::chrono::system_clock::time_point (*clock)() = log::wall_clock;
 
   static constexpr std::size_t least_secret = 32;
 };

@@ -112,8 +112,9 @@ class Engine {
   [[nodiscard]] std::string_view server_name() const noexcept;
   /// Only after a done handshake.
   [[nodiscard]] Negotiated negotiated() const noexcept;
-  /// A name of the peer's in its verified certificate: the first DNS name, address of mail or URI of
-  /// the subjectAltName, else the CN of the subject; empty: it showed none, or nobody verified it.
+  /// A name of the peer's in its verified certificate: the first DNS name, address of mail or URI
+  /// of the subjectAltName, else the CN of the subject; empty: it showed none, or nobody verified
+  /// it.
   [[nodiscard]] std::string peer_name() const;
   /// The newest session that the server has given since the last call. In TLS 1.3 sessions come
   /// after the handshake, with read(); in TLS 1.2 with the handshake, unless that resumed one.

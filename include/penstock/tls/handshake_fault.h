@@ -1,5 +1,5 @@
-// HandshakeFault: why a handshake failed, in a few words that can be counted. The engine's failure()
-// says it at length.
+// HandshakeFault: why a handshake failed, in a few words that can be counted. The engine's
+// failure() says it at length.
 #pragma once
 
 #include <array>
@@ -10,16 +10,16 @@
 namespace penstock::tls {
 
 // name, phrase
-#define PENSTOCK_HANDSHAKE_FAULTS(X)                                                  \
-  X(not_tls, "it spoke something else, HTTP for example")                             \
-  X(version, "no version of TLS in common")                                           \
-  X(algorithms, "no cipher, group or kind of signature in common")                    \
-  X(protocol, "no ALPN protocol in common")                                           \
-  X(name, "a name that strict_sni does not let in, or two different ones")             \
-  X(certificate_missing, "it showed no certificate where one is required")            \
-  X(certificate_refused, "its certificate did not pass")                              \
-  X(alert, "it sent an alert: it did not trust the certificate, for example")         \
-  X(malformed, "what it sent broke the rules")                                        \
+#define PENSTOCK_HANDSHAKE_FAULTS(X)                                          \
+  X(not_tls, "it spoke something else, HTTP for example")                     \
+  X(version, "no version of TLS in common")                                   \
+  X(algorithms, "no cipher, group or kind of signature in common")            \
+  X(protocol, "no ALPN protocol in common")                                   \
+  X(name, "a name that strict_sni does not let in, or two different ones")    \
+  X(certificate_missing, "it showed no certificate where one is required")    \
+  X(certificate_refused, "its certificate did not pass")                      \
+  X(alert, "it sent an alert: it did not trust the certificate, for example") \
+  X(malformed, "what it sent broke the rules")                                \
   X(timeout, "it took longer than handshake_timeout")
 
 enum class HandshakeFault : std::uint8_t {
