@@ -29,8 +29,9 @@ CLANG = shutil.which("clang++-19")  # for the fuzzers
 TAIL_LINES = 40
 COMPILE_ERROR = re.compile(r"^\S+:\d+:\d+: (fatal )?error: ")
 # What has sessions, handshakes and peers that misbehave; what measures no time.
-SHORTAGE_MODULES = r"^test_(connect|fault_(?!table)|halfclose|limits|reset|tls)"
-UNTIMED_MODULES = "test_load_(calibrate|flags|losses|manual|misuse|mix|modes|report)"
+SHORTAGE_MODULES = r"^test_(connect|fault_(?!table)|halfclose|limits|reset|tls(?!_(scan|clients)))"
+UNTIMED_MODULES = {"load": "test_load_(calibrate|flags|losses|manual|misuse|mix|modes|report)",
+                   "tls": "test_(routes|tls_(backends|clients|files|scan|server))"}
 BUILD_LIMIT_S = 2400
 CHECK_LIMIT_S = 1800
 FUZZ_LIMIT_S = 600  # the corpus and ten seconds more
@@ -176,8 +177,7 @@ def count_single(totals, step, outcome):
 def build(totals, target):
     """Sets the folder up if needed and compiles everything in it. Its success counts as no test."""
     step = f"build {target.name}"
-    # Line numbers for traces are all that is wanted of debug information; more of it would cost a
-    # quarter of the time to compile.
+    # Of debug information traces want line numbers; more would take a quarter longer to compile.
     arguments = f"-Dcpp_args={['-g1', *target.arguments]}"
     setup = ["meson", "setup", "--werror", "-Dtests=true", "-Ddebug=false", arguments,
              *target.options, str(target.folder)]
@@ -244,9 +244,9 @@ def run_shortage(target):
 
 
 def run_tiers(totals, targets):
-    """The end-to-end suite of some builds, by tier: the first tier of all of them, as it measures
-    time, then the others side by side with those modules of the first that measure none.
-    """
+    """The end-to-end suite of some builds: the first tier of all of them, as it measures time, then
+    the others side by side with those modules of the first that measure none."""
+
     def run_part(target, name, tier, pattern):
         step = f"{target.name} e2e {name}"
         options = ["--tier", tier, "-k", pattern]
@@ -255,9 +255,11 @@ def run_tiers(totals, targets):
     first, others = [], []
     for target in targets:
         timed, *rest = target.tiers
-        first.append(partial(run_part, target, timed, timed, f"^(?!{UNTIMED_MODULES})"))
-        others += [partial(run_part, target, tier, tier, "") for tier in rest]
-        others.append(partial(run_part, target, "load", timed, f"^{UNTIMED_MODULES}"))
+        timed_only = f"^(?!{'|'.join(UNTIMED_MODULES.values())})"
+        first.append(partial(run_part, target, timed, timed, timed_only))
+        parts = [(tier, tier, "") for tier in rest]
+        parts += [(name, timed, f"^{modules}") for name, modules in UNTIMED_MODULES.items()]
+        others += [partial(run_part, target, *part) for part in parts]
         if target.shortage:
             others.append(partial(run_shortage, target))
     for parts in (first, others):
@@ -336,11 +338,10 @@ def run_fuzzers(totals):
 
 def sanitizer_builds():
     """AddressSanitizer with UndefinedBehaviorSanitizer, and ThreadSanitizer (they exclude it)."""
-    # They are tested side by side, which is far slower than what the limits in tests are made for.
+    # They are tested side by side, far slower than what the limits in tests are made for.
     common = {"tiers": TIERS[:1], "limits": SANITIZED_LIMIT_S, "seeds": 200,
               "e2e_options": ["--scale", "small", "--switches", "poison", "--slow", "2"]}
-    # More optimization would cost a third more time to compile.
-    kind = ["-Doptimization=1", "-Db_lundef=false"]
+    kind = ["-Doptimization=1", "-Db_lundef=false"]  # with more it compiles a third longer
     # What is left out takes a quarter of the time to compile: AddressSanitizer finds the same
     # accesses, and the check of a vptr opens a pipe, which tests of scarce descriptors would meet.
     asan = Build("asan", [*kind, "-Db_sanitize=address,undefined"], shortage=True,
@@ -351,8 +352,7 @@ def sanitizer_builds():
     tsan = Build("tsan", [*kind, "-Db_sanitize=thread"], without=("sim",), **common)
     tsan.environment = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:"
                         f"suppressions={ROOT}/tests/tsan_suppressions.txt"}
-    # GCC 12's ThreadSanitizer does not know address layouts with more than 28 random bits, which
-    # some kernels use; without randomization it starts everywhere.
+    # GCC 12's ThreadSanitizer knows no address layouts with more than 28 random bits.
     if subprocess.run(["setarch", "-R", "true"], capture_output=True, check=False).returncode == 0:
         tsan.wrapper = ["setarch", "-R"]
     return [asan, tsan]

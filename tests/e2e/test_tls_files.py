@@ -12,7 +12,7 @@ import suite
 from authority import Authority
 from suite import expect, until
 
-test = functools.partial(suite.test, tiers=("full", "plain"))
+test = functools.partial(suite.test, tiers=("full",))
 
 
 def put(identity, chain, key):

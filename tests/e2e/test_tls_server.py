@@ -14,7 +14,7 @@ import suite
 from authority import Authority
 from suite import expect
 
-test = functools.partial(suite.test, tiers=("full", "plain"))
+test = functools.partial(suite.test, tiers=("full",))
 
 
 def table(*certificates, **options):
