@@ -2,9 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "penstock/tls/known_algorithm.h"
 #include "text.h"

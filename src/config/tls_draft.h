@@ -27,7 +27,6 @@ struct ClientDraft {
 struct TlsDraft {
   ListenerDraft* listener = nullptr;
   tls::ServerOptions options;
-  std::vector<Value> certificates;
   std::optional<Value> folder;
   bool modern = false;
   std::optional<tls::Version> min_version;
@@ -36,7 +35,6 @@ struct TlsDraft {
   std::optional<Value> ciphers;  ///< that mean nothing without TLS 1.2
   ClientDraft clients;
   std::map<std::string, ClientDraft> by_name;
-  std::optional<Value> rotation;
 };
 
 [[nodiscard]] std::optional<Located<std::string>> read_path(const Value& value);
