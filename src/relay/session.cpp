@@ -96,7 +96,7 @@ void Session::on_timer() {
   switch (phase_) {
     case Phase::preface:
       PENSTOCK_ASSERT(front_.busy() || ListHook<Shaking>::linked());  // else nobody went on with it
-      note_fault(tls::HandshakeFault::timeout, "it took longer than handshake_timeout");
+      explain(tls::HandshakeFault::timeout, "it took longer than handshake_timeout", {});
       return close(CloseReason::handshake_timeout, Ending::abort);
     case Phase::dialing:
       if (back_.fd < 0) return dial();
@@ -148,7 +148,8 @@ void Session::pump_preface() {
     case wire::Leg::Handshake::gone:
       return close(CloseReason::client_gone, Ending::abort);
     case wire::Leg::Handshake::failed:
-      explain(front_.engine.get());
+      explain(front_.engine->fault(), front_.engine->failure(),
+              {.sent = front_.engine->sent_alert(), .received = front_.engine->alert()});
       return close(CloseReason::handshake_failed, Ending::flush);
   }
 }

@@ -108,10 +108,12 @@ class Session : public ListHook<OfListener>,
   void refuse(CloseReason reason, std::byte alert);
 
   // session_explain.cpp
-  void explain(const tls::Engine* engine);
+  struct Alerts {
+    std::optional<std::uint8_t> sent = std::nullopt;
+    std::optional<std::uint8_t> received = std::nullopt;
+  };
+  void explain(tls::HandshakeFault fault, std::string_view cause, Alerts alerts);
   void explain_backend(CloseReason reason);
-  void note_fault(tls::HandshakeFault fault, std::string_view cause,
-                  std::optional<std::uint8_t> alert_sent = std::nullopt);
   void tell(const stats::HandshakeFailure& failure);
 
   // session.cpp: preface and relaying

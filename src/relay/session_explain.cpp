@@ -4,24 +4,8 @@
 
 namespace penstock::relay {
 
-/// The client's handshake has failed in this engine.
-void Session::explain(const tls::Engine* engine) {
-  const tls::HandshakeFault fault = engine->fault();
-  context_.counters.listener[listener_.value]
-      .handshake_faults[static_cast<std::size_t>(fault)]
-      .add();
-  tell({.client = client_,
-        .listener = listener_,
-        .backend = std::nullopt,
-        .server_name = stats::FixedText<80>(engine->server_name()),
-        .cause = stats::FixedText<160>(engine->failure()),
-        .alert_sent = engine->sent_alert(),
-        .alert_received = engine->alert()});
-}
-
-/// The same where no engine knows about it.
-void Session::note_fault(tls::HandshakeFault fault, std::string_view cause,
-                         std::optional<std::uint8_t> alert_sent) {
+/// The client's handshake has failed, or was not let begin.
+void Session::explain(tls::HandshakeFault fault, std::string_view cause, Alerts alerts) {
   context_.counters.listener[listener_.value]
       .handshake_faults[static_cast<std::size_t>(fault)]
       .add();
@@ -30,8 +14,8 @@ void Session::note_fault(tls::HandshakeFault fault, std::string_view cause,
         .backend = std::nullopt,
         .server_name = stats::FixedText<80>(front_.engine ? front_.engine->server_name() : ""),
         .cause = stats::FixedText<160>(cause),
-        .alert_sent = alert_sent,
-        .alert_received = std::nullopt});
+        .alert_sent = alerts.sent,
+        .alert_received = alerts.received});
 }
 
 /// The handshake with the backend that was tried last has failed, or took too long.

@@ -4,6 +4,8 @@
 // others.
 #include <algorithm>
 #include <array>
+#include <string_view>
+#include <utility>
 
 #include "session.h"
 
@@ -15,6 +17,18 @@ using Status = tls::ClientHelloReader::Status;
 // RFC 8446, 6.2
 constexpr std::byte decode_error{50};
 constexpr std::byte unrecognized_name{112};
+
+/// Why a ClientHello cannot be read.
+std::pair<tls::HandshakeFault, std::string_view> fault_of(const tls::ClientHelloReader& reader) {
+  switch (reader.status()) {
+    case Status::not_tls:
+      return {tls::HandshakeFault::not_tls, "it does not speak TLS"};
+    case Status::too_long:
+      return {tls::HandshakeFault::malformed, "its ClientHello is too long"};
+    default:
+      return {tls::HandshakeFault::malformed, reader.problem()};
+  }
+}
 
 }  // namespace
 
@@ -31,12 +45,8 @@ void Session::pump_hello() {
   front_.incoming.clear();
   if (status == Status::complete) return route();
   if (status != Status::incomplete) {
-    const bool is_tls = status != Status::not_tls;
-    const std::string_view cause = !is_tls                      ? "it does not speak TLS"
-                                   : status == Status::too_long ? "its ClientHello is too long"
-                                                                : hello.reader.problem();
-    note_fault(is_tls ? tls::HandshakeFault::malformed : tls::HandshakeFault::not_tls, cause,
-               std::to_integer<std::uint8_t>(decode_error));
+    const auto [fault, cause] = fault_of(hello.reader);
+    explain(fault, cause, {.sent = std::to_integer<std::uint8_t>(decode_error)});
     return refuse(CloseReason::handshake_failed, decode_error);
   }
   if (front_.input_ended) return close(CloseReason::client_gone, Ending::abort);
