@@ -6,6 +6,7 @@ import time
 
 import clients
 import fleet
+import hello as hellos
 import suite
 from suite import expect, until
 
@@ -140,66 +141,57 @@ def hello_of(t, name):
     return outgoing.read()
 
 
+class RawRoute:
+    """A route for a.test, undecrypted, to a backend that takes what it is sent."""
+
+    def __init__(self, t):
+        self.size = 0
+        self.backend = fleet.Backend(t, self.serve, name="raw")
+        self.penstock = routed(t, [{"match": {"sni": ["a.test"]}, "pool": "raw"}],
+                               {"raw": self.backend})
+
+    def serve(self, stream):
+        got = stream.exactly(self.size)
+        stream.finish()
+        return got
+
+    def check(self, sent, cut, pause=0.0):
+        """What is sent in two pieces, with a pause between them, arrives as it is."""
+        self.size = len(sent)
+        with clients.connect(self.penstock.address()) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sendall(sent[:cut])
+            time.sleep(pause)
+            connection.sendall(sent[cut:])
+            expect(connection.recv(1) == b"", "the backend has it")
+        expect(self.backend.result() == sent, f"cut at {cut}: every byte is passed on")
+
+
 @test("a ClientHello is read in whatever segments and records it comes, and passed on unchanged")
 def in_pieces(t):
-    got = []
-
-    def serve(stream):
-        got.append(stream.exactly(size))
-        stream.finish()
-
-    backend = fleet.Backend(t, serve, name="raw")
-    penstock = routed(t, [{"match": {"sni": ["a.test"]}, "pool": "raw"}], {"raw": backend})
+    route = RawRoute(t)
     hello = hello_of(t, "a.test")
-    body = hello[5:]
-    records = b"".join(b"\x16\x03\x01\x00\x10" + body[at : at + 16]
-                       for at in range(0, len(body) - 16, 16))
-    rest = body[len(records) // 21 * 16 :]
-    records += b"\x16\x03\x01" + len(rest).to_bytes(2, "big") + rest
+    records = hellos.records(hello[5:], 16)
     for sent, cuts in ((hello, range(1, len(hello), 7)), (records, range(3, len(records), 97))):
-        size = len(sent)
         for cut in cuts:
-            with clients.connect(penstock.address()) as connection:
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.sendall(sent[:cut])
-                connection.sendall(sent[cut:])
-                expect(connection.recv(1) == b"", "the backend has it")
-            expect(got.pop() == sent, f"cut at {cut}: every byte is passed on")
+            route.check(sent, cut)
 
 
 def long_hello(name, size):
     """A ClientHello in one record of `size` bytes, whose name comes after its padding."""
-    host = name.encode()
-    entry = b"\0" + len(host).to_bytes(2, "big") + host
-    sni = b"\0\0" + (len(entry) + 2).to_bytes(2, "big") + len(entry).to_bytes(2, "big") + entry
-    fixed = b"\x03\x03" + bytes(32) + b"\0" + b"\0\x02\x13\x01" + b"\x01\0"
-    padding = size - 5 - 4 - len(fixed) - 2 - len(sni) - 4
-    extensions = b"\0\x15" + padding.to_bytes(2, "big") + bytes(padding) + sni
-    message = fixed + len(extensions).to_bytes(2, "big") + extensions
-    message = b"\x01" + len(message).to_bytes(3, "big") + message
-    return b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message
+    def padded(padding):
+        extensions = hellos.extension(21, bytes(padding)) + hellos.server_name(name)
+        return hellos.record(hellos.message(extensions))
+
+    return padded(size - len(padded(0)))
 
 
 @test("bytes that come right behind the longest ClientHello are passed on with it")
 def bytes_behind(t):
-    got = []
-
-    def serve(stream):
-        got.append(stream.exactly(size))
-        stream.finish()
-
-    backend = fleet.Backend(t, serve, name="raw")
-    penstock = routed(t, [{"match": {"sni": ["a.test"]}, "pool": "raw"}], {"raw": backend})
-    hello = long_hello("a.test", 16384)
-    sent = hello + bytes(range(256)) * 400
-    size = len(sent)
-    for held_back in (1, 4000, 12800):
-        with clients.connect(penstock.address()) as connection:
-            connection.sendall(hello[:-held_back])
-            time.sleep(0.1)  # until that has been read
-            connection.sendall(sent[len(hello) - held_back :])
-            expect(connection.recv(1) == b"", "the backend has it")
-        expect(got.pop() == sent, f"{held_back} held back: every byte is passed on")
+    route = RawRoute(t)
+    hello = long_hello(b"a.test", 16384)
+    for held_back in (1, 4000, 12800):  # until after the rest has been read
+        route.check(hello + bytes(range(256)) * 400, len(hello) - held_back, pause=0.1)
 
 
 @test("what is no ClientHello, or too long, ends in an alert; half of one at the deadline")
